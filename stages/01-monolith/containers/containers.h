@@ -1,0 +1,98 @@
+/*
+ * containers.h - the records of containers: on disk, found by name or by id prefix.
+ *
+ * Room:       containers. Knows documents and locks; starts nothing.
+ * Called by:  engine, monitor.
+ *
+ * On disk, DIR/<64 hex id>/:
+ *   config.json  what was asked for; written by the engine under the container's lock
+ *   state.json   what became of it; written by the monitor while one lives, else by the engine
+ *                under the lock: one writer at any time
+ *   hostname hosts resolv.conf   files that are bound into the container
+ *   logs/        (room logs)     rootfs/  mount point
+ * RUN/<id>/: lock, monitor.lock (held by the living monitor), monitor.sock, driver/.
+ * DIR/names/<name> is a symlink to the id: making it claims the name atomically.
+ * A record appears by rename of a complete directory; it goes by rename into DIR/trash, then
+ * removal.
+ */
+#ifndef CONTAINERS_H
+#define CONTAINERS_H
+
+#include "error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct container_store;
+
+struct container {
+    char id[65];
+    json_t *config; /* {"Id","Name","Created","Image"(sha256:…),"ImageRef","Config":{…},"HostConfig":{…},"Mounts":[…],"Networks":{…}}
+                     */
+    json_t *state;  /* Docker's State plus
+                       "RestartCount","ManuallyStopped","MonitorPid","Job","Endpoints","Health" */
+    char *dir;      /* DIR/<id> */
+    char *run_dir;  /* RUN/<id>, made */
+    int dir_fd;
+    int run_fd;
+    int lock_fd; /* -1: not locked by us */
+};
+
+struct container_store *container_store_open(const char *dir, const char *run_dir,
+                                             struct ct_error *err);
+void container_store_close(struct container_store *store);
+
+/*
+ * container_create - a new record. config must have "Config" and "HostConfig"; Id, Created and
+ * Name are set here (name NULL: two words are chosen, as Docker does). CT_EXISTS: `name "/web" is
+ * already in use by container "<id>"`; CT_INVALID: name is not [a-zA-Z0-9][a-zA-Z0-9_.-]+.
+ * Returns the container, locked.
+ */
+struct container *container_create(struct container_store *store, const char *name, json_t *config,
+                                   struct ct_error *err);
+
+/* By full id, name (with or without '/'), or unambiguous id prefix. CT_NOT_FOUND "no such
+ * container: x". */
+struct container *container_find(struct container_store *store, const char *reference,
+                                 struct ct_error *err);
+/* All, newest first. Owned NULL-terminated array of owned containers. A record that cannot be read
+ * is logged and left out. */
+struct container **container_list(struct container_store *store, struct ct_error *err);
+void container_list_free(struct container **containers);
+void container_free(struct container *container); /* unlocks */
+
+/* Serializes operations on one container between processes. CT_TIMEOUT after timeout_ms. */
+int container_lock(struct container *container, int timeout_ms, struct ct_error *err);
+void container_unlock(struct container *container);
+
+/* Reads both documents again. CT_NOT_FOUND: it was removed meanwhile. */
+int container_reload(struct container *container, struct ct_error *err);
+int container_save_config(struct container *container, struct ct_error *err);
+int container_save_state(struct container *container, struct ct_error *err);
+
+const char *container_name(const struct container *container);   /* borrowed, without '/' */
+const char *container_status(const struct container *container); /* "created", "running", … */
+bool container_is_running(const struct container *container);    /* running, paused or restarting */
+
+int container_rename(struct container_store *store, struct container *container, const char *name,
+                     struct ct_error *err);
+/* Removes the record, its files and its name. The caller has unmounted the rootfs and holds the
+ * lock. */
+int container_delete(struct container_store *store, struct container *container,
+                     struct ct_error *err);
+
+/* The living monitor's pid, or 0. Not fooled by a reused pid: asks the lock it holds. */
+pid_t container_monitor(const struct container *container);
+/* Called by the monitor itself, once: takes monitor.lock for the life of the process. CT_CONFLICT.
+ */
+int container_become_monitor(struct container *container, struct ct_error *err);
+
+/*
+ * container_watch - an fd (owned) that turns readable when state.json changes or the record goes;
+ * container_watch_next() consumes what is there. For wait, logs -f, stats.
+ */
+int container_watch(const struct container *container, struct ct_error *err);
+void container_watch_next(int watch_fd);
+
+#endif

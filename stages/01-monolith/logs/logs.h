@@ -1,0 +1,53 @@
+/*
+ * logs.h - what containers print, kept as Docker's json-file driver keeps it.
+ *
+ * Room:       logs. Called by: monitor (writer), engine (reader).
+ *
+ * DIR/<file>-json.log: {"log":"line\n","stream":"stdout","time":RFC3339Nano}\n; a line longer
+ * than 16 KiB, or one that the stream ends without newline, has no "\n" in "log". Options max-size,
+ * max-file as Docker's; rotated files .1 .2 …. Each entry is appended by one write(2).
+ */
+#ifndef LOGS_H
+#define LOGS_H
+
+#include "error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
+
+/* Refuses (CT_INVALID / CT_UNSUPPORTED) what HostConfig.LogConfig asks for and we cannot: at create
+ * time. */
+int log_check_config(const json_t *log_config, struct ct_error *err);
+/* "…/<id>-json.log", or NULL for driver "none". Owned. */
+char *log_path(const char *dir, const char *container_id, const json_t *log_config);
+
+struct log_writer;
+struct log_writer *log_writer_open(const char *dir, const char *container_id,
+                                   const json_t *log_config, struct ct_error *err);
+/* Bytes as they come from the program; lines are cut here. Full disk: the error is returned once a
+ * minute at most, bytes are counted as lost. */
+int log_write(struct log_writer *writer, enum log_stream stream, const void *data, size_t length,
+              struct ct_error *err);
+/* Writes what is left of unfinished lines. */
+int log_writer_close(struct log_writer *writer, struct ct_error *err);
+
+struct log_query {
+    bool want_stdout, want_stderr, timestamps, details, follow;
+    int64_t since_ns, until_ns; /* UNIX time; 0: none */
+    int64_t tail;               /* lines; -1: all */
+};
+
+/*
+ * log_read - writes the wanted lines to out_fd: raw when raw, else one stdcopy frame a line
+ * ([type u8][0][0][0][length u32 be]). With follow it goes on, through rotation, until ended_fd
+ * (readable: the container has ended; the rest is still delivered) or cancel_fd (readable: stop).
+ */
+int log_read(const char *dir, const char *container_id, const struct log_query *query, bool raw,
+             int out_fd, int ended_fd, int cancel_fd, struct ct_error *err);
+
+int log_remove(const char *dir, const char *container_id, struct ct_error *err);
+
+#endif

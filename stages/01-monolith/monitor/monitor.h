@@ -1,0 +1,90 @@
+/*
+ * monitor.h - the process that stays with a running container.
+ *
+ * Room:       monitor. The same binary, started as `cutaway-monitor`: one for each running
+ * container. Called by:  engine; main.c (monitor_main).
+ *
+ * It mounts the root file system and volumes, drives the exec driver, connects networks, holds
+ * the standard streams, writes the log, serves attached clients, runs health checks, applies the
+ * restart policy, records the exit, and goes. It holds RUN/<id>/monitor.lock as long as it lives
+ * and listens on RUN/<id>/monitor.sock (0600): one JSON request a connection, one JSON reply line
+ * {"error":ct_error?, …}; after the reply of attach and exec the connection is the stream.
+ *
+ * A killed monitor hurts nobody: the program runs on, its output waits in the pipes, and the next
+ * command that looks (monitor_reconcile) starts another monitor that adopts the job.
+ *
+ * Streams (attach, exec) speak Docker's hijacked protocol: from us stdcopy frames, raw bytes with
+ * a terminal; to us raw bytes; a half-closed connection is the end of stdin.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include "error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct container;
+
+/* Where things are, for the process that stays: passed on its command line, so all paths absolute.
+ */
+struct monitor_paths {
+    const char *root; /* --root */
+    const char *run;  /* --run */
+};
+
+/* A stream that is to be attached from the very first byte. */
+struct monitor_stream {
+    int fd; /* our end of a socketpair, borrowed */
+    bool in, out, err;
+    const char *detach_keys; /* NULL: the default "ctrl-p,ctrl-q" */
+};
+
+/*
+ * monitor_start - starts the container: returns when its program runs, or with the whole chain of
+ * why it does not (and then nothing of it is left, and state.json says created/exited with Error
+ * and ExitCode 126, 127 or 128). The caller holds the container's lock.
+ */
+int monitor_start(const struct monitor_paths *paths, struct container *container,
+                  const struct monitor_stream *streams, size_t n_streams, int timeout_ms,
+                  struct ct_error *err);
+
+/*
+ * monitor_reconcile - makes state.json true again when its monitor is gone: adopts a job that
+ * still runs, or records the end (ExitCode 137 when nobody knows better, 255 after a reboot), takes
+ * back networks and mounts. Cheap when there is nothing to do. The caller holds the lock.
+ */
+int monitor_reconcile(const struct monitor_paths *paths, struct container *container,
+                      struct ct_error *err);
+
+/* Requests to a living monitor; CT_CONFLICT "container … is not running" when there is none. */
+int monitor_attach(struct container *container, bool in, bool out, bool err_stream,
+                   const char *detach_keys, int *ret_fd, struct ct_error *err);
+int monitor_resize(struct container *container, const char *exec_id, unsigned height,
+                   unsigned width,
+                   struct ct_error *err); /* exec_id NULL: the container's terminal */
+/* stopping: a stop or kill of the user's: the restart policy will not bring it back. */
+int monitor_signal(struct container *container, int signal_number, bool stopping,
+                   struct ct_error *err);
+int monitor_pause(struct container *container, bool pause, struct ct_error *err);
+/* Runs an exec whose document is RUN/<id>/exec/<exec id>.json (Docker's ExecConfig, "Running",
+ * "ExitCode", "Pid"). ret_fd NULL: detached. */
+int monitor_exec(struct container *container, const char *exec_id, int *ret_fd,
+                 struct ct_error *err);
+/* Limits and restart policy from the saved config.json. */
+int monitor_update(struct container *container, struct ct_error *err);
+/* One sample in the shape of Docker's stats (without precpu). Owned. And pids. */
+json_t *monitor_stats(struct container *container, struct ct_error *err);
+json_t *monitor_pids(struct container *container, struct ct_error *err);
+/* Connects or disconnects a running container: request is Docker's EndpointConfig plus "Network".
+ */
+int monitor_network(struct container *container, bool connect, const json_t *request,
+                    struct ct_error *err);
+
+/* True when argv[0] says that this process is to be a monitor; main() then returns monitor_main().
+ */
+bool monitor_is_wanted(int argc, char **argv);
+int monitor_main(int argc, char **argv);
+
+#endif
