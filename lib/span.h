@@ -43,7 +43,7 @@ struct ct_span {
 };
 
 #define CT_SPAN(err, role, step, ...)                                                           \
-    __attribute__((cleanup(ct_span_end))) struct ct_span ct_span_here_ =                        \
+    __attribute__((cleanup(ct_span_end), unused)) struct ct_span ct_span_here_ =                \
         ct_span_wanted() ? ct_span_begin((err), (role), (step), __VA_ARGS__) : (struct ct_span) \
     {                                                                                           \
         0                                                                                       \
