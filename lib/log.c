@@ -1,0 +1,55 @@
+/*
+ * log.c - "level layer message key=value" to stderr.
+ *
+ * Room:       lib.   Called by: anywhere, through the macros of log.h.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static int log_fd = STDERR_FILENO;
+
+static enum ct_log_level wanted_level(void)
+{
+    const char *wanted = getenv("CUTAWAY_LOG");
+    for (int i = 0; wanted && i <= CT_LOG_ERROR; i++) {
+        if (strcmp(wanted, level_names[i]) == 0) {
+            return (enum ct_log_level)i;
+        }
+    }
+    return CT_LOG_WARN;
+}
+
+void ct_log_to(int fd)
+{
+    log_fd = fd;
+}
+
+void ct_log(enum ct_log_level level, const char *layer, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    int saved = errno;
+
+    if (level < wanted_level()) {
+        return;
+    }
+    int head = snprintf(line, sizeof(line) - 1, "%s %s ", level_names[level], layer);
+    va_start(arguments, format);
+    int body = vsnprintf(line + head, sizeof(line) - 1 - (size_t)head, format, arguments);
+    va_end(arguments);
+    size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
+    length = length < sizeof(line) - 2 ? length : sizeof(line) - 2;
+    for (size_t i = 0; i < length; i++) {
+        line[i] = (unsigned char)line[i] < 0x20 ? '?' : line[i]; /* one entry is one line */
+    }
+    line[length] = '\n';
+    (void)!write(log_fd, line, length + 1); /* nobody is left to tell when this fails */
+    errno = saved;
+}
