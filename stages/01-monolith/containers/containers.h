@@ -13,7 +13,10 @@
  * RUN/<id>/: lock, monitor.lock (held by the living monitor), monitor.sock, driver/.
  * DIR/names/<name> is a symlink to the id: making it claims the name atomically.
  * A record appears by rename of a complete directory; it goes by rename into DIR/trash, then
- * removal.
+ * removal. create, rename and delete hold DIR/lock, so whatever is half made under that lock was
+ * left by a crash: the next create or open of the store sweeps it.
+ * A state.json that is missing or torn reads as "exited" with ExitCode 255 and says so in Error:
+ * a container is never out of reach because a disk was.
  */
 #ifndef CONTAINERS_H
 #define CONTAINERS_H
@@ -28,12 +31,13 @@ struct container_store;
 
 struct container {
     char id[65];
-    json_t *config; /* {"Id","Name","Created","Image"(sha256:…),"ImageRef","Config":{…},"HostConfig":{…},"Mounts":[…],"Networks":{…}}
-                     */
-    json_t *state;  /* Docker's State plus
-                       "RestartCount","ManuallyStopped","MonitorPid","Job","Endpoints","Health" */
-    char *dir;      /* DIR/<id> */
-    char *run_dir;  /* RUN/<id>, made */
+    json_t *
+        config; /* {"Id","Name","Created","Image"(sha256:…),"ImageRef","Config":{…},"HostConfig":{…},"Mounts":[…],"Networks":{…}}
+                 */
+    json_t *state; /* Docker's State plus
+                      "RestartCount","ManuallyStopped","MonitorPid","Job","Endpoints","Health" */
+    char *dir;     /* DIR/<id> */
+    char *run_dir; /* RUN/<id>, made */
     int dir_fd;
     int run_fd;
     int lock_fd; /* -1: not locked by us */
@@ -44,16 +48,16 @@ struct container_store *container_store_open(const char *dir, const char *run_di
 void container_store_close(struct container_store *store);
 
 /*
- * container_create - a new record. config must have "Config" and "HostConfig"; Id, Created and
- * Name are set here (name NULL: two words are chosen, as Docker does). CT_EXISTS: `name "/web" is
- * already in use by container "<id>"`; CT_INVALID: name is not [a-zA-Z0-9][a-zA-Z0-9_.-]+.
- * Returns the container, locked.
+ * container_create - a new record. config (borrowed; the record takes a reference of its own) must
+ * have "Config" and "HostConfig"; Id, Created and Name are set in it here (name NULL: two words are
+ * chosen, as Docker does). CT_EXISTS: `name "/web" is already in use by container "<id>"`;
+ * CT_INVALID: name is not [a-zA-Z0-9][a-zA-Z0-9_.-]+. Returns the container, locked.
  */
 struct container *container_create(struct container_store *store, const char *name, json_t *config,
                                    struct ct_error *err);
 
 /* By full id, name (with or without '/'), or unambiguous id prefix. CT_NOT_FOUND "no such
- * container: x". */
+ * container: x"; CT_INVALID when the prefix fits several, or the record's config.json is torn. */
 struct container *container_find(struct container_store *store, const char *reference,
                                  struct ct_error *err);
 /* All, newest first. Owned NULL-terminated array of owned containers. A record that cannot be read
@@ -62,7 +66,8 @@ struct container **container_list(struct container_store *store, struct ct_error
 void container_list_free(struct container **containers);
 void container_free(struct container *container); /* unlocks */
 
-/* Serializes operations on one container between processes. CT_TIMEOUT after timeout_ms. */
+/* Serializes operations on one container between processes. CT_TIMEOUT after timeout_ms;
+ * CT_NOT_FOUND: it was removed while we waited. */
 int container_lock(struct container *container, int timeout_ms, struct ct_error *err);
 void container_unlock(struct container *container);
 
@@ -74,6 +79,7 @@ int container_save_state(struct container *container, struct ct_error *err);
 const char *container_name(const struct container *container);   /* borrowed, without '/' */
 const char *container_status(const struct container *container); /* "created", "running", … */
 bool container_is_running(const struct container *container);    /* running, paused or restarting */
+char *container_log_dir(const struct container *container);      /* DIR/<id>/logs; owned */
 
 int container_rename(struct container_store *store, struct container *container, const char *name,
                      struct ct_error *err);
