@@ -1,0 +1,164 @@
+/*
+ * streams.c - attach, resize and logs.
+ *
+ * Room:       engine.   Called by: cli, rest.
+ * Spec:       Docker Engine API 1.43, "Attach to a container" (stream format), "Get logs".
+ */
+#define CT_LAYER "engine"
+#include "engine_containers.h"
+#include "engine_internal.h"
+
+#include "cleanup.h"
+#include "json.h"
+#include "logs.h"
+#include "path.h"
+#include "process.h"
+#include "span.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void free_pending(struct engine_pending *pending)
+{
+    ct_cleanup_close(&pending->fd);
+    free(pending->detach_keys);
+    free(pending);
+}
+
+void engine_forget_pending(struct engine *engine, const char *id)
+{
+    struct engine_pending **slot = &engine->pending;
+    CT_AUTO_FREE char *wanted = ct_strdup(id); /* id may live in the entry that is freed */
+
+    while (*slot) {
+        struct engine_pending *pending = *slot;
+        if (strcmp(pending->id, wanted) == 0) {
+            *slot = pending->next;
+            free_pending(pending);
+        } else {
+            slot = &pending->next;
+        }
+    }
+}
+
+/* The container does not run yet: one end waits here for the start, the other is the caller's. */
+static int attach_later(struct engine *engine, const struct container *container,
+                        const struct engine_attach *how, int *ret_fd, struct ct_error *err)
+{
+    int ends[2];
+    struct engine_pending *pending = calloc(1, sizeof(*pending));
+
+    if (!pending || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        int saved = pending ? errno : ENOMEM;
+        free(pending);
+        return ct_fail(err, saved, "make a stream");
+    }
+    *pending = (struct engine_pending){.fd = ends[1],
+                                       .in = how->in,
+                                       .out = how->out,
+                                       .err = how->err,
+                                       .detach_keys =
+                                           how->detach_keys ? ct_strdup(how->detach_keys) : NULL,
+                                       .next = engine->pending};
+    (void)snprintf(pending->id, sizeof(pending->id), "%s", container->id);
+    engine->pending = pending;
+    *ret_fd = ends[0];
+    return 0;
+}
+
+int engine_container_attach(struct engine *engine, const char *ref, const struct engine_attach *how,
+                            int *ret_fd, struct ct_error *err)
+{
+    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_ATTACH, "engine_container_attach(%s)", ref);
+    struct container *container = engine_find_container(engine, ref, err);
+    if (!container) {
+        return ct_while(err, "attach to '%.64s'", ref);
+    }
+    int result;
+    if (how->logs && container_is_running(container)) {
+        result =
+            ct_refuse(err, CT_UNSUPPORTED, "attach with logs: it comes with stage 02-split-client");
+        (void)ct_hint(err, "read them with 'logs' first");
+    } else if (strcmp(container_status(container), "paused") == 0) {
+        result = ct_refuse(err, CT_CONFLICT,
+                           "you cannot attach to a paused container, unpause it first");
+    } else if (container_is_running(container)) {
+        result =
+            monitor_attach(container, how->in, how->out, how->err, how->detach_keys, ret_fd, err);
+    } else {
+        result = attach_later(engine, container, how, ret_fd, err);
+    }
+    if (result == 0) {
+        engine_container_event(engine, container, "attach", NULL, NULL);
+    }
+    container_free(container);
+    return result < 0 ? ct_while(err, "attach to '%.64s'", ref) : 0;
+}
+
+int engine_container_resize(struct engine *engine, const char *ref, unsigned height, unsigned width,
+                            struct ct_error *err)
+{
+    struct container *container = engine_find_container(engine, ref, err);
+    int result = container ? engine_require_running(container, err) : -1;
+
+    if (result == 0) {
+        result = monitor_resize(container, NULL, height, width, err);
+    }
+    container_free(container);
+    return result < 0 ? ct_while(err, "resize '%.64s'", ref) : 0;
+}
+
+static struct log_query to_log_query(const struct engine_logs *query)
+{
+    return (struct log_query){.want_stdout = query->want_stdout,
+                              .want_stderr = query->want_stderr,
+                              .timestamps = query->timestamps,
+                              .details = query->details,
+                              .follow = query->follow,
+                              .since_ns = query->since_ns,
+                              .until_ns = query->until_ns,
+                              .tail = query->tail};
+}
+
+/* Follows until the monitor leaves: it does when the container has ended for good, its output
+ * delivered. */
+static int follow_logs(const struct container *container, const char *dir, struct log_query *query,
+                       bool raw, int out_fd, int cancel_fd, struct ct_error *err)
+{
+    struct ct_error gone = {0};
+    pid_t monitor = container_monitor(container);
+    CT_AUTO_CLOSE int ended_fd = monitor > 0 ? ct_pidfd_open(monitor, &gone) : -1;
+
+    query->follow = ended_fd >= 0;
+    return log_read(dir, container->id, query, raw, out_fd, ended_fd, cancel_fd, err);
+}
+
+int engine_container_logs(struct engine *engine, const char *ref, const struct engine_logs *query,
+                          int out_fd, int cancel_fd, struct ct_error *err)
+{
+    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_LOAD, "engine_container_logs(%s)", ref);
+    struct container *container = engine_find_container(engine, ref, err);
+    if (!container) {
+        return ct_while(err, "read the logs of '%.64s'", ref);
+    }
+    const json_t *log_config = ct_json_get(container->config, "HostConfig.LogConfig");
+    bool raw = ct_json_bool(container->config, "Config.Tty", false);
+    struct log_query wanted = to_log_query(query);
+    CT_AUTO_FREE char *dir = container_log_dir(container);
+    int result;
+
+    if (strcmp(ct_json_string(log_config, "Type", ""), "none") == 0) {
+        result =
+            ct_refuse(err, CT_UNSUPPORTED, "configured logging driver does not support reading");
+    } else if (query->follow && container_is_running(container)) {
+        result = follow_logs(container, dir, &wanted, raw, out_fd, cancel_fd, err);
+    } else {
+        wanted.follow = false;
+        result = log_read(dir, container->id, &wanted, raw, out_fd, -1, cancel_fd, err);
+    }
+    container_free(container);
+    return result < 0 ? ct_while(err, "read the logs of '%.64s'", ref) : 0;
+}
