@@ -23,8 +23,9 @@ void event_emit(const char *dir, const char *type, const char *action, const cha
 
 struct event_query {
     int64_t since_ns, until_ns; /* UNIX time; 0: from now on / for ever */
-    const json_t *filters; /* {"type":["container"],"event":[…],"container":[…],"image","network","volume","label"},
-                              or NULL */
+    const json_t *
+        filters; /* {"type":["container"],"event":[…],"container":[…],"image","network","volume","label"},
+                    or NULL */
 };
 
 /* Calls report for each event until until_ns passed or cancel_fd is readable. report returns

@@ -1,0 +1,24 @@
+/*
+ * logs_internal.h - what the files of this room share.
+ *
+ * Room:       logs; included by the files of this room only.
+ */
+#ifndef LOGS_INTERNAL_H
+#define LOGS_INTERNAL_H
+
+#include "logs.h"
+
+struct log_options {
+    bool none;
+    int64_t max_bytes; /* 0: no limit */
+    int max_files;
+};
+
+/* A line of the program's that is longer is kept in pieces, as Docker does. */
+#define LOG_PIECE_BYTES 16384
+/* The longest entry: a piece whose every byte is escaped, and the fields around it. */
+#define LOG_ENTRY_MAX_BYTES (LOG_PIECE_BYTES * 6 + 256)
+
+int log_options_read(const json_t *log_config, struct log_options *ret, struct ct_error *err);
+
+#endif
