@@ -10,8 +10,21 @@
  * and listens on RUN/<id>/monitor.sock (0600): one JSON request a connection, one JSON reply line
  * {"error":ct_error?, …}; after the reply of attach and exec the connection is the stream.
  *
- * A killed monitor hurts nobody: the program runs on, its output waits in the pipes, and the next
- * command that looks (monitor_reconcile) starts another monitor that adopts the job.
+ * A killed monitor hurts nobody: the program runs on, its output waits in the pipes (its standard
+ * input, unless it is a terminal, ends), and the next command that looks (monitor_reconcile)
+ * starts another monitor that adopts the job.
+ *
+ * Exit codes of a program that never ran: 127 (CT_NO_PROGRAM), 126 (CT_CANNOT_RUN, also for a
+ * user or group that does not exist), 128 for everything else, as Docker has it.
+ *
+ * Events: the monitor tells start, die (exitCode), oom, health_status: S, exec_die (execID,
+ * exitCode), and destroy when it removes an AutoRemove container; each after the record is saved.
+ * All others are the engine's.
+ *
+ * A slow attached client: its output is buffered up to 64 KiB, then the program has to wait for
+ * it, as with Docker, because what is piped to a slow consumer must arrive whole. A client that
+ * takes nothing at all for 10 seconds while output waits is let go (its connection closes): the
+ * program, the log and the other clients go on. Memory is bounded by the number of clients.
  *
  * Streams (attach, exec) speak Docker's hijacked protocol: from us stdcopy frames, raw bytes with
  * a terminal; to us raw bytes; a half-closed connection is the end of stdin.
@@ -57,6 +70,15 @@ int monitor_start(const struct monitor_paths *paths, struct container *container
  */
 int monitor_reconcile(const struct monitor_paths *paths, struct container *container,
                       struct ct_error *err);
+
+/*
+ * monitor_discard - removes a container that does not run, and everything of it: mounts, networks'
+ * endpoints, snapshot, logs, with volumes also its anonymous ones that no other container uses,
+ * and at last the record. The caller holds the lock. CT_CONFLICT: it runs. What a crash leaves can
+ * be discarded again: each step is no error when its work is done already.
+ */
+int monitor_discard(const struct monitor_paths *paths, struct container *container, bool volumes,
+                    struct ct_error *err);
 
 /* Requests to a living monitor; CT_CONFLICT "container … is not running" when there is none. */
 int monitor_attach(struct container *container, bool in, bool out, bool err_stream,
