@@ -44,11 +44,15 @@ long long volume_size(struct volume_store *store, const char *name, struct ct_er
 int volume_resolve(struct volume_store *store, const json_t *host_config,
                    const json_t *image_volumes, json_t **ret_mounts, struct ct_error *err);
 
+/* As snapshot_copy_tree(): this room does not know the snapshots, its caller does. */
+typedef int (*volume_copy_fn)(int from_root, const char *from, int to_root, const char *to,
+                              struct ct_error *err);
+
 /*
  * volume_populate - an empty volume mounted over a directory of the image gets that directory's
  * content, owner and mode, once. rootfs_fd: O_PATH root of the mounted root file system.
  */
 int volume_populate(struct volume_store *store, const json_t *mount_point, int rootfs_fd,
-                    struct ct_error *err);
+                    volume_copy_fn copy, struct ct_error *err);
 
 #endif
