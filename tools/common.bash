@@ -20,14 +20,18 @@ die() {
   exit 1
 }
 
-# Runs a command as root: directly, or through sudo. Without both, says so and stops.
+# Stops, with a word, where as_root could not work. Before its output goes to a log.
+require_root_or_sudo() {
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "$1 needs root, and there is no sudo: run this as root"
+}
+
+# Runs a command as root: directly, or through sudo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
-  elif command -v sudo >/dev/null; then
-    sudo --preserve-env=BUILD,STAGE,BATS_LIB_PATH,CUTAWAY_LEAKS_BEFORE "$@"
   else
-    die "'$1' needs root, and there is no sudo: run this as root"
+    require_root_or_sudo "'$1'"
+    sudo --preserve-env=BUILD,STAGE,BATS_LIB_PATH,CUTAWAY_LEAKS_BEFORE "$@"
   fi
 }
 
