@@ -19,8 +19,10 @@
 
 #include "error.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct snapshot_store;
 
@@ -43,9 +45,33 @@ int snapshot_unpack(struct snapshot_store *store, const char *parent, const char
                     struct ct_error *err);
 bool snapshot_has(struct snapshot_store *store, const char *chain_id);
 
+/*
+ * The same in two steps, for who learns a layer's place in the chain only after its bytes (an
+ * archive names its layers at the end).
+ *
+ * snapshot_stage   - unpacks what read() gives beside the layers. read: a borrowed block and its
+ *                    length, 0 at the end, -1 (err). It is read to its end also when the layer
+ *                    is broken, so that a caller may copy the bytes on their way. NULL: CT_INVALID
+ *                    (not a tar, or an entry that leaves the layer), CT_SYSTEM (disk full).
+ * snapshot_staged_diff_id - what its uncompressed bytes hash to. Borrowed.
+ * snapshot_commit  - makes it the layer over `parent`; there already: dropped, no error. Frees it
+ *                    in any case. CT_NOT_FOUND: no such parent.
+ * snapshot_abandon - frees it and removes its files; accepts NULL.
+ */
+struct snapshot_staged;
+typedef ssize_t (*snapshot_read_fn)(void *context, const void **ret_data, struct ct_error *err);
+struct snapshot_staged *snapshot_stage(struct snapshot_store *store, snapshot_read_fn read,
+                                       void *context, struct ct_error *err);
+const char *snapshot_staged_diff_id(const struct snapshot_staged *staged);
+int snapshot_commit(struct snapshot_staged *staged, const char *parent, struct ct_error *err);
+void snapshot_abandon(struct snapshot_staged *staged);
+
 /* Bytes of one layer's own files; -1 on failure. */
 int64_t snapshot_layer_size(struct snapshot_store *store, const char *chain_id,
                             struct ct_error *err);
+
+/* The chain ids of all layers. Owned array of strings. */
+json_t *snapshot_layers(struct snapshot_store *store, struct ct_error *err);
 
 /* Removes a layer; CT_CONFLICT when another layer or an active snapshot stands on it. Missing: no
  * error. */
