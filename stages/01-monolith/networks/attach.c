@@ -277,7 +277,7 @@ int network_attach(struct network_store *store, const struct network_request *re
 {
     CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "network_attach(%s)", request->network);
     char id[2 * NETWORK_ID_BYTES + 1];
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *record = lock < 0 ? NULL : record_find(store, request->network, err);
 
     if (!record) {
@@ -329,7 +329,7 @@ int network_detach(struct network_store *store, const json_t *endpoint, struct c
 {
     CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "network_detach(%s)",
             ct_json_string(endpoint, "Network", ""));
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
 
     if (lock < 0 || detach_locked(store, endpoint, err) < 0) {
         return ct_while(err, "detach from network '%.64s'",
@@ -363,7 +363,7 @@ static int forget_in(struct network_store *store, const char *network_id, const 
 
 int network_forget(struct network_store *store, const char *container_id, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *list = lock < 0 ? NULL : network_list(store, err);
     size_t i;
     json_t *network;

@@ -35,7 +35,7 @@ json_t *allocations_load(struct network_store *store, const char *network_id, st
 int allocations_save(struct network_store *store, const char *network_id, const json_t *allocations,
                      struct ct_error *err);
 /* Serializes all changes of one instance's networks. Closed to unlock. */
-int store_lock(struct network_store *store, struct ct_error *err);
+int network_store_lock(struct network_store *store, struct ct_error *err);
 
 /* subnet.c */
 int subnet_parse(const char *text, struct subnet *ret, struct ct_error *err);

@@ -26,7 +26,7 @@ static const struct {
     const char *name, *driver;
 } predefined[] = {{"bridge", "bridge"}, {"host", "host"}, {"none", "null"}};
 
-int store_lock(struct network_store *store, struct ct_error *err)
+int network_store_lock(struct network_store *store, struct ct_error *err)
 {
     return ct_lock_at(store->run_fd, "lock", CT_LOCK_EXCLUSIVE, LOCK_TIMEOUT_MS, err);
 }
@@ -130,7 +130,7 @@ static json_t *find_by_name(const json_t *records, const char *name)
 /* The three that always are. The bridge's subnet is chosen when it is first needed. */
 static int ensure_predefined(struct network_store *store, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *records = lock < 0 ? NULL : read_records(store, err);
 
     if (!records) {
@@ -369,7 +369,7 @@ int network_create(struct network_store *store, const json_t *body, char **ret_i
     if (check_body(body, err) < 0) {
         return -1;
     }
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *records = lock < 0 ? NULL : read_records(store, err);
     if (!records) {
         return -1;
@@ -398,7 +398,7 @@ int network_create(struct network_store *store, const json_t *body, char **ret_i
 
 int network_remove(struct network_store *store, const char *reference, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int lock = store_lock(store, err);
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *record = lock < 0 ? NULL : record_find(store, reference, err);
     const char *id = ct_json_string(record, "Id", "");
     const char *name = ct_json_string(record, "Name", "");
