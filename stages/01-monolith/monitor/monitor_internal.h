@@ -1,0 +1,135 @@
+/*
+ * monitor_internal.h - the monitor's whole state, and what its files do for each other.
+ *
+ * Room:       monitor; included by the files of this room only.
+ *
+ *   start.c      the caller's side of a start       monitor.c    the process: its beginning
+ *   ask.c        the caller's side of requests      serve.c      requests, one at a time
+ *   reconcile.c  after a killed monitor; removal    supervise.c  what happens while it runs
+ *   run.c        one run, from mounts to exec, and back          state.c  the record's changes
+ *   execs.c      further programs   health.c   health checks     restart.c  restart policies
+ */
+#ifndef MONITOR_INTERNAL_H
+#define MONITOR_INTERNAL_H
+
+#include "containers.h"
+#include "execdriver.h"
+#include "loop.h"
+#include "monitor.h"
+#include "networks.h"
+#include "places.h"
+#include "streams.h"
+
+#include <stdint.h>
+
+struct exec_entry;
+struct health;
+struct log_writer;
+
+struct monitor {
+    struct loop *loop;
+    struct places places;
+    struct container_store *containers;
+    struct container *container;
+    int report_fd; /* where the starter waits for the outcome; -1: told */
+
+    /* One run; NULL between two. */
+    struct exec_job *job;
+    struct loop_source *job_end;
+    struct streams *streams;
+    struct log_writer *log;
+    struct network_store *networks; /* holds the published ports: lives as long as the run */
+    int64_t started_ns;             /* CLOCK_MONOTONIC */
+    struct exec_entry *execs;
+    struct health *health;
+
+    /* Between two runs. */
+    struct loop_timer restart_timer;
+    int64_t backoff_ns;
+
+    struct loop_timer kill_timer;   /* after a polite stop of our own */
+    struct loop_timer record_timer; /* tries again to record an end that a full disk refused */
+    int listen_fd;
+    struct loop_source *listener;
+    struct loop_source *signals;
+};
+
+/* run.c. run_start: all or nothing; takes over the clients' descriptors in any case. */
+int run_start(struct monitor *monitor, const struct streams_client *clients, size_t n_clients,
+              int timeout_ms, struct ct_error *err);
+/* Takes a job that still runs over from a killed monitor. CT_NOT_FOUND: it has ended. */
+int run_adopt(struct monitor *monitor, struct ct_error *err);
+/* How a run ended. Its clients are still connected, so that the record comes before their end. */
+struct run_end {
+    int exit_code;
+    bool oom_killed;
+    char error[256]; /* what went wrong at the end; "" */
+};
+void run_finish(struct monitor *monitor, struct run_end *ret);
+/* Connects to one more network while it runs, or leaves one. request: EndpointConfig and "Network".
+ */
+int run_change_network(struct monitor *monitor, bool connect, const json_t *request,
+                       struct ct_error *err);
+/* Takes back what a run left in the world: networks, mounts. Nothing there: no error. */
+int run_clean_up(const struct places *places, struct container *container, struct ct_error *err);
+/* Reads config.json again: the engine may have changed it (rename, update). */
+void reload_config(struct container *container);
+
+/* files.c: hosts, hostname and resolv.conf, written into the same inodes, which are bind-mounted.
+ */
+int files_write(const struct monitor *monitor, const json_t *endpoints, struct ct_error *err);
+
+/* state.c: one function a transition; each saves state.json and returns 0 or -1. */
+int state_preparing(struct container *container, json_t *job, struct ct_error *err);
+int state_running(struct container *container, pid_t pid, struct ct_error *err);
+int state_paused(struct container *container, bool paused, struct ct_error *err);
+int state_endpoints(struct container *container, json_t *endpoints, struct ct_error *err);
+int state_manually_stopped(struct container *container, struct ct_error *err);
+int state_restarting(struct container *container, const struct run_end *end, struct ct_error *err);
+int state_exited(struct container *container, const struct run_end *end, struct ct_error *err);
+/* A start that failed: the status stays what it was, Error and ExitCode say why. */
+int state_start_failed(struct container *container, const struct ct_error *cause,
+                       struct ct_error *err);
+int state_health(struct container *container, json_t *health, struct ct_error *err);
+/* A state that the disk refused is kept in RUN/<id> until it fits; this puts it in its place. */
+int state_recover(struct container *container, struct ct_error *err);
+void state_keep_aside(struct container *container);
+/* The id of this boot of the machine: "" when the kernel does not say. */
+const char *boot_id(char buffer[static 64]);
+
+/* supervise.c */
+int supervise_begin(struct monitor *monitor, struct ct_error *err); /* after start or adopt */
+void supervise_stop_politely(struct monitor *monitor);
+int supervise_signal(struct monitor *monitor, int signal_number, bool stopping,
+                     struct ct_error *err);
+int supervise_pause(struct monitor *monitor, bool pause, struct ct_error *err);
+/* more: further attributes, given away; may be NULL. */
+void tell_event(const struct monitor *monitor, const char *action, json_t *more);
+
+/* restart.c: how long to wait before the next run, in ns, or -1: there is none. */
+int64_t restart_delay(struct monitor *monitor, int exit_code);
+
+/* serve.c */
+int serve_open(struct monitor *monitor, struct ct_error *err);
+void serve_close(struct monitor *monitor);
+
+/* execs.c. client_fd -1: detached; it is taken over only on success, after `ready` was called. */
+int exec_begin(struct monitor *monitor, const char *exec_id, bool attach, struct exec_entry **ret,
+               struct ct_error *err);
+int exec_attach(struct exec_entry *entry, int client_fd, struct ct_error *err);
+int exec_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
+                struct ct_error *err);
+void execs_end(struct monitor *monitor); /* all, after the container's end */
+
+/* health.c */
+void health_begin(struct monitor *monitor);
+void health_end(struct monitor *monitor);
+
+/* stats.c */
+json_t *stats_sample(struct monitor *monitor, struct ct_error *err);
+
+/* reconcile.c: everything of a container that does not run; the caller holds the lock. */
+int discard(const struct places *places, struct container_store *store, struct container *container,
+            bool volumes, struct ct_error *err);
+
+#endif
