@@ -84,6 +84,7 @@ json_t *exec_save(const struct exec_job *job)
     ct_json_set(json, "pidStart", json_integer(start_time(job->pid)));
     ct_json_set(json, "lxcPid", json_integer(job->lxc.pid));
     ct_json_set(json, "lxcStart", json_integer(start_time(job->lxc.pid)));
+    ct_json_set(json, "caps", json_integer((json_int_t)job->caps));
     ct_json_set(json, "started", json_boolean(job->started));
     ct_json_set(json, "paused", json_boolean(job->paused));
     for (size_t i = 0; i < job->n_kept; i++) {
@@ -139,6 +140,7 @@ struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, str
     if (!job) {
         return ct_while_null(err, "adopt the job '%s'", id);
     }
+    job->caps = (uint64_t)ct_json_integer(saved, "caps", 0);
     job->started = ct_json_bool(saved, "started", false);
     job->paused = ct_json_bool(saved, "paused", false);
     if (!find_processes(job, saved)) {
@@ -150,7 +152,7 @@ struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, str
         job_free(job); /* it runs: deleting it is not ours to decide */
         return ct_while_null(err, "adopt the job '%s'", id);
     }
-    job->oom_fd = cgroup_oom_watch(&job->cgroup);
+    cgroup_oom_watch(&job->cgroup, &job->oom);
     take_back(job, saved, ret_fds, n_fds);
     return job;
 }

@@ -81,7 +81,12 @@ static int run(struct exec_job *job, const struct exec_program *program,
     struct handshake shake = HANDSHAKE_NONE;
     char log[32];
 
-    if (handshake_open(&shake, program, program->n_groups > 0, err) < 0) {
+    bool privileged = program->cap_add && program->cap_add[0];
+    int opened =
+        program->n_groups == 0
+            ? handshake_open(&shake, program, err)
+            : handshake_open_elevated(&shake, program, privileged ? UINT64_MAX : job->caps, err);
+    if (opened < 0) {
         return -1;
     }
     (void)snprintf(log, sizeof(log), LOG_FILE ".%d", shake.theirs);

@@ -181,14 +181,13 @@ bool cgroup_has(const struct cgroup *cgroup, const char *controller, bool *ret_v
     return found != NULL;
 }
 
-bool cgroup_has_file(const struct cgroup *cgroup, const char *controller, const char *file)
+bool cgroup_counts_swap(const struct cgroup *cgroup)
 {
-    const struct cgroup_hierarchy *found = cgroup_find(cgroup, controller);
-    CT_AUTO_FREE char *path = found ? ct_join(found->base, file) : NULL;
+    const struct cgroup_hierarchy *memory = cgroup_find(cgroup, "memory");
+    CT_AUTO_FREE char *path = memory ? ct_join(memory->base, "memory.memsw.limit_in_bytes") : NULL;
 
-    /* The root of v2 has none of the files of its groups: there the answer comes when they exist.
-     */
-    return found && (found->v2 || access(path, F_OK) == 0);
+    /* The root of v2 has none of its groups' files to look for; it counts swap if there is any. */
+    return memory && (memory->v2 || access(path, F_OK) == 0);
 }
 
 const struct cgroup_hierarchy *cgroup_unified(const struct cgroup *cgroup)
@@ -277,17 +276,20 @@ static bool file_says(const char *path, const char *line)
     return ct_read_file_at(AT_FDCWD, path, 4096, &text, &ignored) >= 0 && strstr(text, line);
 }
 
-/* v2: the kernel tells of a change by POLLPRI on cgroup.events. */
+/* v2: the kernel tells of a change by POLLPRI on cgroup.events. Thawing needs no waiting for: what
+ * is thawed may end at once, and its group with it. */
 static int freeze_v2(const struct cgroup *cgroup, const struct cgroup_hierarchy *unified,
                      bool freeze, int64_t deadline_ns, struct ct_error *err)
 {
     CT_AUTO_FREE char *control = cgroup_path(cgroup, unified, "cgroup.freeze");
     CT_AUTO_FREE char *events = cgroup_path(cgroup, unified, "cgroup.events");
     CT_AUTO_CLOSE int fd = open(events, O_RDONLY | O_CLOEXEC);
-    const char *wanted = freeze ? "frozen 1" : "frozen 0";
 
     if (write_file(control, freeze ? "1" : "0", err) < 0) {
         return -1;
+    }
+    if (!freeze) {
+        return 0;
     }
     for (;;) {
         char text[128] = "";
@@ -295,13 +297,12 @@ static int freeze_v2(const struct cgroup *cgroup, const struct cgroup_hierarchy 
         if (n < 0) {
             return ct_fail(err, errno, "read '%s'", events);
         }
-        if (strstr(text, wanted)) {
+        if (strstr(text, "frozen 1")) {
             return 0;
         }
         struct pollfd wait = {.fd = fd, .events = POLLPRI};
         if (poll(&wait, 1, deadline_left_ms(deadline_ns)) == 0) {
-            return ct_refuse(err, CT_TIMEOUT, "wait until all processes are %s",
-                             freeze ? "frozen" : "thawed");
+            return ct_refuse(err, CT_TIMEOUT, "wait until all processes are frozen");
         }
     }
 }
@@ -321,12 +322,12 @@ static int freeze_v1(const struct cgroup *cgroup, bool freeze, int64_t deadline_
         if (write_file(path, wanted, err) < 0) {
             return -1;
         }
-        if (file_says(path, wanted)) {
+        if (!freeze || file_says(path, wanted)) {
             return 0;
         }
         sleep_ms(1);
     } while (deadline_left_ms(deadline_ns) != 0);
-    return ct_refuse(err, CT_TIMEOUT, "wait until all processes are %s", wanted);
+    return ct_refuse(err, CT_TIMEOUT, "wait until all processes are frozen");
 }
 
 /*

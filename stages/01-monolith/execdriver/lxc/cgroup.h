@@ -46,8 +46,8 @@ void cgroup_done(struct cgroup *cgroup);
 /* True when controller is there; *ret_v2: in which notation. */
 bool cgroup_has(const struct cgroup *cgroup, const char *controller, bool *ret_v2);
 
-/* True when the kernel has this file for groups of the controller (swap accounting may be off). */
-bool cgroup_has_file(const struct cgroup *cgroup, const char *controller, const char *file);
+/* False: v1 without swap accounting, so that a limit of memory plus swap has no file. */
+bool cgroup_counts_swap(const struct cgroup *cgroup);
 
 int cgroup_apply(const struct cgroup *cgroup, const struct limit_setting *settings, size_t n,
                  struct ct_error *err);
@@ -63,12 +63,20 @@ int cgroup_kill(const struct cgroup *cgroup, struct ct_error *err);
 int cgroup_stats(const struct cgroup *cgroup, struct exec_stats *ret, struct ct_error *err);
 
 /*
- * The kernel's out-of-memory killer. v1 forgets its counter with the group, which LXC removes at
- * once when the container ends: so an eventfd that outlives it is registered (-1: not needed).
- * cgroup_oom_killed() asks the counter while there is one, and the eventfd after.
+ * The kernel's out-of-memory killer. v2 counts for a group and all below it, also those that are
+ * gone. v1 forgets its counter with the group, which LXC removes at once when the container ends:
+ * there an eventfd that outlives it is registered, for a group that has a limit.
  */
-int cgroup_oom_watch(const struct cgroup *cgroup);
-bool cgroup_oom_killed(const struct cgroup *cgroup, int oom_fd);
+struct cgroup_oom {
+    int events; /* counts once for each time that memory ran out, and once for the removal; or -1 */
+    int guard;  /* counts for the removal only */
+};
+#define CGROUP_OOM_NONE ((struct cgroup_oom){-1, -1})
+
+/* Begins to watch if that is needed and not done yet. */
+void cgroup_oom_watch(const struct cgroup *cgroup, struct cgroup_oom *oom);
+bool cgroup_oom_killed(const struct cgroup *cgroup, const struct cgroup_oom *oom);
+void cgroup_oom_done(struct cgroup_oom *oom);
 
 /* Removes what is left. Waits up to a second for killed processes to leave. */
 int cgroup_remove(const struct cgroup *cgroup, struct ct_error *err);

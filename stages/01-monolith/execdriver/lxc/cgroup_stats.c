@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "path.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* v1 has no word for "none": its largest value, rounded down to a page. */
+#define UNLIMITED_V1 ((uint64_t)INT64_MAX - 65536)
 
 /* One number: from a file of its own (key NULL), or from a line "key number". */
 struct source {
@@ -170,8 +174,7 @@ int cgroup_stats(const struct cgroup *cgroup, struct exec_stats *ret, struct ct_
     read_sources(cgroup, sources_v1, sizeof(sources_v1) / sizeof(sources_v1[0]), false, &stats);
     read_sources(cgroup, sources_v2, sizeof(sources_v2) / sizeof(sources_v2[0]), true, &stats);
     read_io(cgroup, &stats);
-    /* v1 has no word for "none": its largest value, rounded down to a page. */
-    if (stats.memory_limit_bytes >= (uint64_t)INT64_MAX - 65536) {
+    if (stats.memory_limit_bytes >= UNLIMITED_V1) {
         stats.memory_limit_bytes = 0;
     }
     *ret = stats;
@@ -180,50 +183,91 @@ int cgroup_stats(const struct cgroup *cgroup, struct exec_stats *ret, struct ct_
 
 /* ---- out of memory -------------------------------------------------------------------------- */
 
-int cgroup_oom_watch(const struct cgroup *cgroup)
+/* An eventfd that the kernel signals for this file of the group; -1. */
+static int event_on(const struct cgroup *cgroup, const struct cgroup_hierarchy *memory,
+                    const char *file, const char *argument)
 {
-    const struct cgroup_hierarchy *memory = cgroup_find(cgroup, "memory");
-
-    if (!memory || memory->v2) {
-        return -1;
-    }
-    CT_AUTO_FREE char *oom_path = cgroup_path(cgroup, memory, "memory.oom_control");
+    CT_AUTO_FREE char *path = cgroup_path(cgroup, memory, file);
     CT_AUTO_FREE char *register_path = cgroup_path(cgroup, memory, "cgroup.event_control");
-    CT_AUTO_CLOSE int oom_control = open(oom_path, O_RDONLY | O_CLOEXEC);
-    CT_AUTO_CLOSE int event_control = open(register_path, O_WRONLY | O_CLOEXEC);
+    CT_AUTO_CLOSE int file_fd = open(path, O_RDONLY | O_CLOEXEC);
+    CT_AUTO_CLOSE int register_fd = open(register_path, O_WRONLY | O_CLOEXEC);
     CT_AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CT_AUTO_FREE char *text = ct_printf("%d %d", fd, oom_control);
+    CT_AUTO_FREE char *text = ct_printf("%d %d %s", fd, file_fd, argument);
 
-    if (fd < 0 || oom_control < 0 || event_control < 0 ||
-        ct_write_all(event_control, text, strlen(text)) < 0) {
-        return -1; /* then the counter answers as long as it is there, and "no" afterwards */
+    if (fd < 0 || file_fd < 0 || register_fd < 0 ||
+        ct_write_all(register_fd, text, strlen(text)) < 0) {
+        return -1;
     }
     return ct_steal_fd(&fd);
 }
 
-bool cgroup_oom_killed(const struct cgroup *cgroup, int oom_fd)
+/*
+ * The guard is a threshold that is never reached. It is registered first because the kernel
+ * signals the removal to the newest first; and to a threshold only after a grace period more.
+ */
+void cgroup_oom_watch(const struct cgroup *cgroup, struct cgroup_oom *oom)
+{
+    const struct cgroup_hierarchy *memory = cgroup_find(cgroup, "memory");
+
+    if (!memory || memory->v2 || oom->events >= 0) {
+        return;
+    }
+    CT_AUTO_FREE char *limit = read_group_file(cgroup, memory, "memory.limit_in_bytes");
+    if (!limit || strtoull(limit, NULL, 10) >= UNLIMITED_V1) {
+        return;
+    }
+    oom->guard = event_on(cgroup, memory, "memory.usage_in_bytes", "1152921504606846976");
+    oom->events = event_on(cgroup, memory, "memory.oom_control", "");
+}
+
+/* What was counted so far. Reading resets an eventfd: the value is put back. */
+static uint64_t events_of(int fd)
+{
+    uint64_t count = 0;
+
+    if (fd < 0 || read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count)) {
+        return 0;
+    }
+    (void)!write(fd, &count, sizeof(count)); /* nobody else reads it: there is room */
+    return count;
+}
+
+static bool oom_killed_v1(const struct cgroup *cgroup, const struct cgroup_hierarchy *memory,
+                          const struct cgroup_oom *oom)
+{
+    CT_AUTO_FREE char *text = read_group_file(cgroup, memory, "memory.oom_control");
+    struct ct_error ignored = {0};
+
+    if (text) {
+        return number_in(text, "oom_kill") > 0;
+    }
+    /* The group is gone. One event is either its removal or memory that ran out. */
+    if (events_of(oom->events) == 1 && oom->guard >= 0) {
+        (void)ct_wait_readable(oom->guard, -1, 1000, &ignored);
+    }
+    return events_of(oom->events) > 1;
+}
+
+bool cgroup_oom_killed(const struct cgroup *cgroup, const struct cgroup_oom *oom)
 {
     const struct cgroup_hierarchy *memory = cgroup_find(cgroup, "memory");
     struct ct_error ignored = {0};
     CT_AUTO_FREE char *text = NULL;
-    uint64_t events = 0;
 
     if (!memory) {
         return false;
     }
-    if (memory->v2) { /* counts for all groups below, also those that are gone */
-        CT_AUTO_FREE char *path = ct_printf("%s/%s/memory.events", memory->base, cgroup->name);
-        return ct_read_file_at(AT_FDCWD, path, 4096, &text, &ignored) >= 0 &&
-               number_in(text, "oom_kill") > 0;
+    if (!memory->v2) {
+        return oom_killed_v1(cgroup, memory, oom);
     }
-    text = read_group_file(cgroup, memory, "memory.oom_control");
-    if (text) {
-        return number_in(text, "oom_kill") > 0;
-    }
-    /* The removal of the group itself counts as one event. Reading resets: put it back. */
-    if (oom_fd < 0 || read(oom_fd, &events, sizeof(events)) != (ssize_t)sizeof(events)) {
-        return false;
-    }
-    (void)!write(oom_fd, &events, sizeof(events));
-    return events > 1;
+    CT_AUTO_FREE char *path = ct_printf("%s/%s/memory.events", memory->base, cgroup->name);
+    return ct_read_file_at(AT_FDCWD, path, 4096, &text, &ignored) >= 0 &&
+           number_in(text, "oom_kill") > 0;
+}
+
+void cgroup_oom_done(struct cgroup_oom *oom)
+{
+    ct_cleanup_close(&oom->events);
+    ct_cleanup_close(&oom->guard);
+    *oom = CGROUP_OOM_NONE;
 }

@@ -13,7 +13,6 @@
 #include "file.h"
 #include "path.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -71,27 +70,23 @@ static void write_names(struct config *config)
         }
         config_line(config, "lxc.uts.name", "%s", spec->hostname);
     }
-    if (spec->domainname && spec->domainname[0]) {
-        config_line(config, "lxc.sysctl.kernel.domainname", "%s", spec->domainname);
-    }
 }
 
 /* ---- namespaces ----------------------------------------------------------------------------- */
 
+/* "clone" names what is new. Its opposite, "keep", would also make a user namespace, without any
+ * users in it. */
 static void write_namespaces(struct config *config)
 {
     const struct exec_spec *spec = config->spec;
-    const bool keep_net = spec->host_network;
+    const bool new_net = !spec->host_network && !spec->join_network_of;
 
+    config_line(config, "lxc.namespace.clone", "mnt cgroup%s%s%s%s", spec->host_pid ? "" : " pid",
+                new_net ? " net" : "", spec->host_ipc ? "" : " ipc", spec->host_uts ? "" : " uts");
     /* "empty" is a network namespace with nothing but lo; the networks room moves devices in. */
-    config_line(config, "lxc.net.0.type", "%s", keep_net ? "none" : "empty");
+    config_line(config, "lxc.net.0.type", "%s", new_net ? "empty" : "none");
     if (spec->join_network_of) {
         config_line(config, "lxc.namespace.share.net", "%s", spec->join_network_of);
-    }
-    if (keep_net || spec->host_pid || spec->host_ipc || spec->host_uts) {
-        config_line(config, "lxc.namespace.keep", "%s%s%s%s", keep_net ? "net " : "",
-                    spec->host_pid ? "pid " : "", spec->host_ipc ? "ipc " : "",
-                    spec->host_uts ? "uts " : "");
     }
 }
 
@@ -129,8 +124,8 @@ static void write_limit(struct config *config, const struct limit_setting *setti
         return;
     }
     const char *file = v2 ? setting->file_v2 : setting->file_v1;
-    if (!file || !cgroup_has_file(config->cgroup, setting->controller, file)) {
-        return; /* carried by another setting, or no swap accounting: as Docker, without it */
+    if (!file) {
+        return; /* carried by another setting in this version */
     }
     CT_AUTO_FREE char *key = ct_printf("lxc.%s.%s", v2 ? "cgroup2" : "cgroup", file);
     config_line(config, key, "%s", v2 ? setting->value_v2 : setting->value_v1);
@@ -149,6 +144,10 @@ static void write_limits(struct config *config)
         config_fail(config);
     }
     for (ssize_t i = 0; i < n; i++) {
+        /* Docker too goes without a limit of swap where the kernel does not count it. */
+        if (strstr(settings[i].file_v1, "memsw") && !cgroup_counts_swap(config->cgroup)) {
+            continue;
+        }
         write_limit(config, &settings[i]);
     }
     config_line(config, "lxc.proc.oom_score_adj", "%d", config->spec->oom_score_adj);
@@ -182,51 +181,6 @@ static void write_ulimit(struct config *config, const struct exec_ulimit *limit)
                 values[1] < 0 ? "unlimited" : text[1]);
 }
 
-/* ---- sysctls -------------------------------------------------------------------------------- */
-
-/* Only those that a namespace of the container's own has; any other would change the host. */
-static bool sysctl_is_ours(const struct exec_spec *spec, const char *name)
-{
-    static const char *const ipc[] = {
-        "kernel.msgmax=", "kernel.msgmnb=", "kernel.msgmni=", "kernel.sem=",
-        "kernel.shmall=", "kernel.shmmax=", "kernel.shmmni=", "kernel.shm_rmid_forced="};
-
-    if (strncmp(name, "net.", 4) == 0) {
-        return !spec->host_network && !spec->join_network_of;
-    }
-    if (strncmp(name, "fs.mqueue.", 10) == 0) {
-        return !spec->host_ipc;
-    }
-    for (size_t i = 0; i < sizeof(ipc) / sizeof(ipc[0]); i++) {
-        if (strncmp(name, ipc[i], strlen(ipc[i])) == 0) {
-            return !spec->host_ipc;
-        }
-    }
-    return false;
-}
-
-static void write_sysctl(struct config *config, const char *setting)
-{
-    size_t length = strcspn(setting, "=");
-    bool plain = setting[length] == '=' && length > 0 && !strstr(setting, "..");
-
-    for (size_t i = 0; i < length; i++) {
-        plain = plain && (isalnum((unsigned char)setting[i]) || strchr("._-", setting[i]));
-    }
-    if (!plain || !sysctl_is_ours(config->spec, setting)) {
-        (void)ct_refuse(config->err, CT_INVALID,
-                        "set the sysctl '%.80s': it is not one of the container's own namespaces",
-                        setting);
-        (void)ct_hint(config->err,
-                      "name=value with net.*, fs.mqueue.* or kernel.{msg,sem,shm}*, in "
-                      "a namespace that is not shared");
-        config_fail(config);
-        return;
-    }
-    CT_AUTO_FREE char *key = ct_printf("lxc.sysctl.%.*s", (int)length, setting);
-    config_line(config, key, "%s", setting + length + 1);
-}
-
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 static void write_all(struct config *config)
@@ -243,9 +197,6 @@ static void write_all(struct config *config)
     write_limits(config);
     for (size_t i = 0; i < spec->n_ulimits; i++) {
         write_ulimit(config, &spec->ulimits[i]);
-    }
-    for (size_t i = 0; spec->sysctls && spec->sysctls[i]; i++) {
-        write_sysctl(config, spec->sysctls[i]);
     }
     config_mounts(config);
     config_devices(config);

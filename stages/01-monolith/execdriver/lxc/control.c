@@ -78,6 +78,7 @@ int exec_update(struct exec_job *job, const struct exec_limits *limits, struct c
     if (n < 0 || cgroup_apply(&job->cgroup, settings, (size_t)n, err) < 0) {
         return ct_while(err, "set new limits");
     }
+    cgroup_oom_watch(&job->cgroup, &job->oom); /* there may be a limit of memory only now */
     return 0;
 }
 
@@ -89,7 +90,7 @@ int exec_stats(struct exec_job *job, struct exec_stats *ret, struct ct_error *er
     if (cgroup_stats(&job->cgroup, &stats, err) < 0 && !job_has_ended(job)) {
         return ct_while(err, "read what the container uses");
     }
-    stats.oom_killed = cgroup_oom_killed(&job->cgroup, job->oom_fd);
+    stats.oom_killed = cgroup_oom_killed(&job->cgroup, &job->oom);
     *ret = stats;
     return 0;
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,17 +45,17 @@ static void put_vector(FILE *out, const char *const *strings)
     }
 }
 
-/* The text of a plan, owned; *ret_length without a final NUL of its own. */
-static char *plan_text(const struct exec_program *program, bool set_ids, size_t *ret_length)
+/* The text of a plan, owned. caps NULL: LXC has set the user. */
+static char *plan_text(const struct exec_program *program, const uint64_t *caps, size_t *ret_length)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, ret_length);
     if (!out) {
         return NULL;
     }
-    unsigned flags = (program->terminal ? PLAN_TERMINAL : 0) | (set_ids ? PLAN_SET_IDS : 0);
-    (void)fprintf(out, "%s%c%u%c%u%c%u%c%zu%c", PLAN_MAGIC, 0, flags, 0, program->uid, 0,
-                  program->gid, 0, program->n_groups, 0);
+    unsigned flags = (program->terminal ? PLAN_TERMINAL : 0) | (caps ? PLAN_SET_IDS : 0);
+    (void)fprintf(out, "%s%c%u%c%u%c%u%c%" PRIu64 "%c%zu%c", PLAN_MAGIC, 0, flags, 0, program->uid,
+                  0, program->gid, 0, caps ? *caps : 0, 0, program->n_groups, 0);
     for (size_t i = 0; i < program->n_groups; i++) {
         (void)fprintf(out, "%u%c", program->groups[i], 0);
     }
@@ -69,10 +70,11 @@ static char *plan_text(const struct exec_program *program, bool set_ids, size_t 
     return text;
 }
 
-static int plan_memfd(const struct exec_program *program, bool set_ids, struct ct_error *err)
+static int plan_memfd(const struct exec_program *program, const uint64_t *caps,
+                      struct ct_error *err)
 {
     size_t length = 0;
-    CT_AUTO_FREE char *text = plan_text(program, set_ids, &length);
+    CT_AUTO_FREE char *text = plan_text(program, caps, &length);
     CT_AUTO_CLOSE int fd = -1;
 
     if (!text) {
@@ -128,11 +130,11 @@ static int send_plan(int socket_fd, int plan_fd, const int stdio[static 3], stru
     return 0;
 }
 
-int handshake_open(struct handshake *ret, const struct exec_program *program, bool set_ids,
-                   struct ct_error *err)
+static int open_with(struct handshake *ret, const struct exec_program *program,
+                     const uint64_t *caps, struct ct_error *err)
 {
     struct handshake shake = HANDSHAKE_NONE;
-    CT_AUTO_CLOSE int plan_fd = plan_memfd(program, set_ids, err);
+    CT_AUTO_CLOSE int plan_fd = plan_memfd(program, caps, err);
     int ends[2];
 
     if (plan_fd < 0) {
@@ -155,6 +157,17 @@ int handshake_open(struct handshake *ret, const struct exec_program *program, bo
     }
     *ret = shake;
     return 0;
+}
+
+int handshake_open(struct handshake *ret, const struct exec_program *program, struct ct_error *err)
+{
+    return open_with(ret, program, NULL, err);
+}
+
+int handshake_open_elevated(struct handshake *ret, const struct exec_program *program,
+                            uint64_t caps, struct ct_error *err)
+{
+    return open_with(ret, program, &caps, err);
 }
 
 void handshake_given(struct handshake *shake)

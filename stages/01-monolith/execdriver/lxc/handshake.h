@@ -22,9 +22,12 @@ struct handshake {
 
 #define HANDSHAKE_NONE ((struct handshake){-1, -1, -1, 0, -1})
 
-/* Makes the socket and puts plan and descriptors into it. set_ids: LXC will not set the user. */
-int handshake_open(struct handshake *ret, const struct exec_program *program, bool set_ids,
-                   struct ct_error *err);
+/* Makes the socket and puts plan and descriptors into it. */
+int handshake_open(struct handshake *ret, const struct exec_program *program, struct ct_error *err);
+
+/* The same for a program whose user LXC will not set: sysinit does, and keeps only these caps. */
+int handshake_open_elevated(struct handshake *ret, const struct exec_program *program,
+                            uint64_t caps, struct ct_error *err);
 
 /* LXC has its copy of theirs: close ours of it. */
 void handshake_given(struct handshake *shake);

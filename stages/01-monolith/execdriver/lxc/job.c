@@ -11,6 +11,7 @@
 #define CT_LAYER "execdriver"
 #include "lxc_internal.h"
 
+#include "caps.h"
 #include "cleanup.h"
 #include "config.h"
 #include "deadline.h"
@@ -68,7 +69,8 @@ struct exec_job *job_new(const char *id, const char *state_dir, struct ct_error 
         return ct_fail_null(err, ENOMEM, "remember the job '%s'", id);
     }
     job->shake = HANDSHAKE_NONE;
-    job->pidfd = job->events = job->oom_fd = job->state_fd = job->lxc.pidfd = -1;
+    job->oom = CGROUP_OOM_NONE;
+    job->pidfd = job->events = job->state_fd = job->lxc.pidfd = -1;
     job->id = ct_strdup(id);
     job->state_dir = ct_strdup(state_dir);
     job->state_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,7 +93,7 @@ void job_free(struct exec_job *job)
     ct_cleanup_close(&job->state_fd);
     ct_cleanup_close(&job->pidfd);
     ct_cleanup_close(&job->events);
-    ct_cleanup_close(&job->oom_fd);
+    cgroup_oom_done(&job->oom);
     cgroup_done(&job->cgroup);
     free(job->id);
     free(job->state_dir);
@@ -158,15 +160,15 @@ static int wait_for_sysinit(struct exec_job *job, int64_t deadline_ns, struct ct
     }
     job->pid = job->shake.pid;
     job->pidfd = ct_steal_fd(&job->shake.pidfd);
-    job->oom_fd = cgroup_oom_watch(&job->cgroup);
+    cgroup_oom_watch(&job->cgroup, &job->oom);
     return 0;
 }
 
 static int create(struct exec_job *job, const struct exec_spec *spec, int64_t deadline_ns,
                   struct ct_error *err)
 {
-    if (configure(job, spec, err) < 0 ||
-        handshake_open(&job->shake, &spec->program, false, err) < 0) {
+    if (caps_of(spec, &job->caps, err) < 0 || sysctls_check(spec, err) < 0 ||
+        configure(job, spec, err) < 0 || handshake_open(&job->shake, &spec->program, err) < 0) {
         return -1;
     }
     if (launch_start(job, err) < 0) {
@@ -174,7 +176,7 @@ static int create(struct exec_job *job, const struct exec_spec *spec, int64_t de
     }
     job->ours = true;
     handshake_given(&job->shake);
-    return wait_for_sysinit(job, deadline_ns, err);
+    return wait_for_sysinit(job, deadline_ns, err) < 0 || sysctls_set(job, spec, err) < 0 ? -1 : 0;
 }
 
 struct exec_job *exec_create(const struct exec_spec *spec, int timeout_ms, struct ct_error *err)
@@ -274,6 +276,7 @@ static int wait_for_status(struct exec_job *job, int64_t deadline_ns, struct ct_
 int exec_result(struct exec_job *job, int *ret_status, struct ct_error *err)
 {
     int64_t deadline_ns = deadline_in_ms(RESULT_TIMEOUT_MS);
+    struct ct_error ignored = {0};
 
     if (!job_has_ended(job)) {
         return ct_refuse(err, CT_CONFLICT, "ask for the result: the program still runs");
@@ -281,6 +284,8 @@ int exec_result(struct exec_job *job, int *ret_status, struct ct_error *err)
     if (!job->have_status && wait_for_status(job, deadline_ns, err) < 0) {
         return -1;
     }
+    /* Without a PID namespace of their own, others may outlive the first process. */
+    (void)cgroup_kill(&job->cgroup, &ignored);
     *ret_status = job->status;
     return 0;
 }

@@ -128,9 +128,9 @@ int launch_attach(const struct exec_job *job, const struct exec_program *program
     if (sysinit_fd < 0) {
         return -1;
     }
-    if (program->cap_add && program->cap_add[0]) {
-        argv[n++] = "-e";
-        argv[n++] = "CAP";
+    /* Also where sysinit sets the user: it gives up the rest itself. */
+    if (program->n_groups > 0 || (program->cap_add && program->cap_add[0])) {
+        argv[n++] = "--elevated-privileges=CAP";
     }
     if (program->n_groups == 0) {
         argv[n++] = "-u";

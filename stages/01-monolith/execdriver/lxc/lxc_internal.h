@@ -17,6 +17,7 @@
 #include "process.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define LOG_FILE     "lxc.log"
 #define EXEC_KEEP_FD 4 /* how many descriptors exec_keep() takes */
@@ -32,9 +33,9 @@ struct exec_job {
     pid_t pid; /* the container's first process */
     int pidfd;
     int events; /* the FIFO, lxc_events.h */
-    int oom_fd; /* cgroup_oom_watch() */
+    struct cgroup_oom oom;
     bool started, paused;
-    bool elevate; /* the container lacks what sysinit needs to set groups: attach.c */
+    uint64_t caps; /* the container's bounding set */
     bool have_status;
     int status;
     int kept[EXEC_KEEP_FD]; /* numbers of the kept descriptors, the same in lxc-start */
@@ -51,6 +52,11 @@ int launch_sysinit_fd(struct ct_error *err);
 int launch_start(struct exec_job *job, struct ct_error *err);
 int launch_attach(const struct exec_job *job, const struct exec_program *program,
                   const struct handshake *shake, struct ct_process *ret, struct ct_error *err);
+
+/* sysctl.c: sysctls and the domain name, which LXC cannot set below a read-only /proc/sys. The
+ * first only looks at them; the second needs the container's first process. */
+int sysctls_check(const struct exec_spec *spec, struct ct_error *err);
+int sysctls_set(const struct exec_job *job, const struct exec_spec *spec, struct ct_error *err);
 
 /* log.c: what LXC wrote into its log from offset on, as the innermost frame of an error. False: it
  * wrote nothing that explains. */

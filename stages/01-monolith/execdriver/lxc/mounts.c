@@ -30,7 +30,7 @@ static char *field(const char *path)
     char *out = text;
 
     for (const char *c = path; text && *c; c++) {
-        if (strchr(" \t\n\\#", *c)) {
+        if (strchr(" \t\n\\", *c)) {
             out += sprintf(out, "\\%03o", (unsigned char)*c);
         } else {
             *out++ = *c;

@@ -32,24 +32,24 @@ static char *next_string(struct reader *reader)
     return string;
 }
 
-static unsigned next_number(struct reader *reader)
+static uint64_t next_number(struct reader *reader, uint64_t max)
 {
     const char *text = next_string(reader);
     char *end = NULL;
     errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
+    unsigned long long value = strtoull(text, &end, 10);
 
-    if (end == text || *end || errno || value > 0xffffffffUL) {
+    if (end == text || *end || errno || value > max) {
         reader->broken = true;
         return 0;
     }
-    return (unsigned)value;
+    return value;
 }
 
 /* A count that the rest of the text can hold: each element takes at least one byte. */
 static size_t next_count(struct reader *reader)
 {
-    size_t count = next_number(reader);
+    size_t count = (size_t)next_number(reader, PLAN_MAX_BYTES);
 
     if (count > (size_t)(reader->end - reader->at)) {
         reader->broken = true;
@@ -75,7 +75,7 @@ static gid_t *next_groups(struct reader *reader, size_t *ret_n)
     gid_t *groups = calloc(*ret_n + 1, sizeof(*groups));
 
     for (size_t i = 0; groups && i < *ret_n; i++) {
-        groups[i] = next_number(reader);
+        groups[i] = (gid_t)next_number(reader, UINT32_MAX);
     }
     return groups;
 }
@@ -119,9 +119,10 @@ int plan_read(int fd, struct plan *ret, struct ct_error *err)
     struct reader reader = {.at = text, .end = text + length};
     struct plan plan = {0};
     bool known = strcmp(next_string(&reader), PLAN_MAGIC) == 0;
-    plan.flags = next_number(&reader);
-    plan.uid = next_number(&reader);
-    plan.gid = next_number(&reader);
+    plan.flags = (unsigned)next_number(&reader, UINT32_MAX);
+    plan.uid = (uid_t)next_number(&reader, UINT32_MAX);
+    plan.gid = (gid_t)next_number(&reader, UINT32_MAX);
+    plan.caps = next_number(&reader, UINT64_MAX);
     plan.groups = next_groups(&reader, &plan.n_groups);
     plan.cwd = next_string(&reader);
     plan.argv = next_vector(&reader);

@@ -19,7 +19,7 @@
  * A plan is a file of strings that end with NUL, as execve(2) has them, so that a value may contain
  * newlines, quotes and whatever else an LXC configuration could not carry:
  *
- *   PLAN_MAGIC  flags  uid  gid  groups  cwd  argc  argv…  envc  env…
+ *   PLAN_MAGIC  flags  uid  gid  caps  groups  cwd  argc  argv…  envc  env…
  */
 #ifndef LXC_PLAN_H
 #define LXC_PLAN_H
@@ -27,6 +27,7 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define PLAN_MAGIC     "cutaway plan 1"
@@ -35,12 +36,13 @@
 #define PLAN_FDS 4 /* the plan, 0, 1, 2 */
 
 #define PLAN_TERMINAL 1u /* 0 is a terminal that becomes the controlling one */
-#define PLAN_SET_IDS  2u /* uid, gid and groups are still to be set: LXC did not */
+#define PLAN_SET_IDS  2u /* uid, gid, groups and caps are still to be set: LXC did not */
 
 struct plan {
     unsigned flags;
     uid_t uid;
     gid_t gid;
+    uint64_t caps; /* what may be kept: bit N is capability number N */
     gid_t *groups; /* owned; n_groups of them */
     size_t n_groups;
     char *cwd;

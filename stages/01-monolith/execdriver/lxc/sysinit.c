@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -159,18 +160,41 @@ static int take_terminal(struct ct_error *err)
     return 0;
 }
 
-/* Where LXC could not: lxc-attach has no option for supplementary groups. Groups first, uid last:
- * after it the right to change the others is gone. */
+/* No library for it: libcap would be the largest part of this program. */
+static int limit_caps(uint64_t caps, struct ct_error *err)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0}; /* nothing inheritable (CVE-2022-29162) */
+
+    for (int i = 0; i < 2; i++) {
+        data[i].effective = data[i].permitted = (unsigned)(caps >> (32 * i));
+    }
+    if (syscall(SYS_capset, &header, data) < 0) {
+        return ct_fail(err, errno, "give up capabilities");
+    }
+    return 0;
+}
+
+/*
+ * Where LXC could not: lxc-attach has no option for supplementary groups. It then lets us keep all
+ * capabilities, so that this works in a container without SETGID, and we give them up ourselves.
+ * Groups first and uid last: after it the right to change the others is gone.
+ */
 static int set_ids(const struct plan *plan, struct ct_error *err)
 {
     if (setgroups(plan->n_groups, plan->groups) < 0 ||
-        setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
-        setresuid(plan->uid, plan->uid, plan->uid) < 0) {
-        (void)ct_fail(err, errno, "become user %u:%u with %zu groups", plan->uid, plan->gid,
-                      plan->n_groups);
-        return ct_hint(err, "the container lacks SETUID or SETGID: leave the groups out");
+        setresgid(plan->gid, plan->gid, plan->gid) < 0) {
+        return ct_fail(err, errno, "become group %u with %zu others", plan->gid, plan->n_groups);
     }
-    return 0;
+    for (int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++) {
+        if (!(plan->caps >> i & 1) && prctl(PR_CAPBSET_DROP, i) < 0) {
+            return ct_fail(err, errno, "give up capability %d", i);
+        }
+    }
+    if (setresuid(plan->uid, plan->uid, plan->uid) < 0) {
+        return ct_fail(err, errno, "become user %u", plan->uid);
+    }
+    return limit_caps(plan->uid == 0 ? plan->caps : 0, err);
 }
 
 /* CVE-2024-21626: a working directory that leads to a descriptor of the host must not be taken.
