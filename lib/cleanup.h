@@ -67,7 +67,7 @@ static inline void ct_cleanup_strv(char ***strv)
 }
 
 #define CT_AUTO_FREE  __attribute__((cleanup(ct_cleanup_free)))
-#define CT_AUTO_CLOSE __attribute__((cleanup(ct_cleanup_close)))
+#define CT_AUTO_CLOSE __attribute__((cleanup(ct_cleanup_close), unused)) /* may only be held */
 #define CT_AUTO_FILE  __attribute__((cleanup(ct_cleanup_file)))
 #define CT_AUTO_DIR   __attribute__((cleanup(ct_cleanup_dir)))
 #define CT_AUTO_JSON  __attribute__((cleanup(ct_cleanup_json)))
