@@ -5,7 +5,7 @@
  * Man:        rtnetlink(7), veth(4), setns(2). Library: libnl-route-3.
  */
 #define CT_LAYER "networks"
-#include "link.h"
+#include "links.h"
 #include "networks_internal.h"
 
 #include "cleanup.h"

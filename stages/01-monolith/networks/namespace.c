@@ -4,7 +4,7 @@
  * Room:       networks.   Called by: monitor.
  */
 #define CT_LAYER "networks"
-#include "link.h"
+#include "links.h"
 #include "networks_internal.h"
 
 #include "json.h"

@@ -1,10 +1,10 @@
 /*
- * link.h - what link.c shares with namespace.c: sockets of rtnetlink in a given namespace.
+ * links.h - what link.c shares with namespace.c: sockets of rtnetlink in a given namespace.
  *
  * Room:       networks; included by link.c and namespace.c only.
  */
-#ifndef NETWORKS_LINK_H
-#define NETWORKS_LINK_H
+#ifndef NETWORKS_LINKS_H
+#define NETWORKS_LINKS_H
 
 #include "error.h"
 
