@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +104,7 @@ static void finish(struct exec_entry *entry)
     record(entry, false, json_integer(code), 0);
     tell_event(monitor, "exec_die", json_pack("{s:s,s:s}", "execID", entry->id, "exitCode", text));
     free_entry(entry);
-    (void)malloc_trim(0);
+    give_memory_back_soon(monitor);
 }
 
 static void exec_ended(void *context, uint32_t events)

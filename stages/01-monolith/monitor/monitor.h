@@ -21,13 +21,13 @@
  * exitCode), and destroy when it removes an AutoRemove container; each after the record is saved.
  * All others are the engine's.
  *
- * A slow attached client: its output is buffered up to 64 KiB, then the program has to wait for
- * it, as with Docker, because what is piped to a slow consumer must arrive whole. A client that
- * takes nothing at all for 10 seconds while output waits is let go (its connection closes): the
- * program, the log and the other clients go on. Memory is bounded by the number of clients.
+ * A slow attached client: what it has not read is kept in an unlinked file beside the record, not
+ * in memory; the program, the log and the other clients go on. Only a client that is 64 MiB behind
+ * makes the program wait, as with Docker, because what is piped somewhere must arrive whole. After
+ * the end a child process stays to send the rest.
  *
- * Streams (attach, exec) speak Docker's hijacked protocol: from us stdcopy frames, raw bytes with
- * a terminal; to us raw bytes; a half-closed connection is the end of stdin.
+ * Output of the last moment is in the log, and on its way to the clients, before the end is
+ * recorded; the clients' connections close after that.
  */
 #ifndef MONITOR_H
 #define MONITOR_H

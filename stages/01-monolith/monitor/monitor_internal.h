@@ -47,7 +47,8 @@ struct monitor {
     struct loop_timer restart_timer;
     int64_t backoff_ns;
 
-    struct loop_timer kill_timer;   /* after a polite stop of our own */
+    struct loop_timer kill_timer; /* after a polite stop of our own */
+    struct loop_timer memory_timer;
     struct loop_timer record_timer; /* tries again to record an end that a full disk refused */
     int listen_fd;
     struct loop_source *listener;
@@ -124,6 +125,9 @@ void execs_end(struct monitor *monitor); /* all, after the container's end */
 /* health.c */
 void health_begin(struct monitor *monitor);
 void health_end(struct monitor *monitor);
+
+/* memory.c: after something large: soon, when nothing more of it follows. */
+void give_memory_back_soon(struct monitor *monitor);
 
 /* stats.c */
 json_t *stats_sample(struct monitor *monitor, struct ct_error *err);

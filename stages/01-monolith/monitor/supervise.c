@@ -14,7 +14,6 @@
 #include "process.h"
 #include "span.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -52,7 +51,7 @@ int supervise_begin(struct monitor *monitor, struct ct_error *err)
         return -1;
     }
     health_begin(monitor);
-    (void)malloc_trim(0); /* the preparations were the largest thing that we do */
+    give_memory_back_soon(monitor); /* the preparations were the largest thing that we do */
     return 0;
 }
 
@@ -174,7 +173,7 @@ static void job_ended(void *context, uint32_t events)
     streams_free(monitor->streams);
     monitor->streams = NULL;
     loop_arm(monitor->loop, &monitor->restart_timer, delay_ns, run_again, monitor);
-    (void)malloc_trim(0);
+    give_memory_back_soon(monitor);
 }
 
 /* Signals. */
