@@ -473,6 +473,20 @@ static void sysctls_of_its_namespaces_are_set_and_others_refused(void **state)
     assert_refused(world, CT_INVALID, "set the sysctl 'kernel.panic=1'");
 }
 
+static void its_own_control_group_is_seen_and_cannot_be_written(void **state)
+{
+    struct world *world = *state;
+    world_script(world, "find /sys/fs/cgroup -name 'cutaway-*' | wc -l; "
+                        "for f in $(find /sys/fs/cgroup -name cgroup.procs); do "
+                        "mkdir ${f%cgroup.procs}x && echo made; done; true");
+
+    CT_AUTO_FREE char *text = world_run(world, 0);
+
+    assert_memory_equal(text, "0\n", 2); /* nothing above it */
+    assert_has(text, "Read-only file system");
+    assert_null(strstr(text, "made"));
+}
+
 /* ---- limits --------------------------------------------------------------------------------- */
 
 static void ulimits_are_set(void **state)
@@ -777,6 +791,7 @@ int main(void)
         WORLD_TEST(with_the_hosts_pids_everything_still_ends_together),
         WORLD_TEST(the_network_of_another_container_is_joined),
         WORLD_TEST(sysctls_of_its_namespaces_are_set_and_others_refused),
+        WORLD_TEST(its_own_control_group_is_seen_and_cannot_be_written),
         WORLD_TEST(ulimits_are_set),
         WORLD_TEST(memory_beyond_the_limit_ends_the_program_and_is_known),
         WORLD_TEST(a_killed_program_is_not_taken_for_out_of_memory),

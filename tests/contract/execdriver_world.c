@@ -24,9 +24,9 @@
 static const char *const default_env[] = {"PATH=/bin:/sbin", "HOME=/", NULL};
 
 static const char *const applets[] = {
-    "sh", "ls",   "cat",   "id",       "echo",   "sleep",   "true",  "env",      "pwd",   "ps",
-    "dd", "tty",  "stat",  "mkdir",    "kill",   "grep",    "chmod", "hostname", "mount", "head",
-    "wc", "tail", "touch", "readlink", "sysctl", "unshare", "mknod", "ulimit"};
+    "sh", "ls",   "cat",   "id",       "echo", "sleep", "true",   "env",      "pwd",   "ps",
+    "dd", "tty",  "stat",  "mkdir",    "kill", "grep",  "chmod",  "hostname", "mount", "head",
+    "wc", "tail", "touch", "readlink", "find", "xargs", "sysctl", "unshare",  "mknod", "ulimit"};
 
 static void make_dir(const struct world *world, const char *name, mode_t mode)
 {

@@ -2,54 +2,20 @@
  * launch.c - running LXC's own programs: lxc-start and lxc-attach.
  *
  * Room:       execdriver/lxc.   Called by: job.c, attach.c.
- * Man:        lxc-start(1), lxc-attach(1), memfd_create(2), fcntl(2) (F_ADD_SEALS).
- *
- * What LXC runs inside is /proc/self/fd/N, a copy of sysinit in a memory file. It is not a file of
- * the host's: through /proc/PID/exe a container can open what its processes run, and with a real
- * file root inside could overwrite the host's program (CVE-2019-5736). The copy is sealed: nobody
- * can write to it at all.
+ * Man:        lxc-start(1), lxc-attach(1).
+ * * What LXC runs inside is /proc/self/fd/N, a copy of sysinit in a memory file (sysinit_fd.c).
  */
 #define CT_LAYER "execdriver"
 #include "lxc_internal.h"
 
 #include "cleanup.h"
 #include "config.h"
-#include "file.h"
 #include "lxc_events.h"
 #include "path.h"
 #include "span.h"
-#include "sysinit_bytes.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "sysinit_fd.h"
 
 #define MAX_ARGUMENTS 24
-
-int launch_sysinit_fd(struct ct_error *err)
-{
-    static int cached = -1;
-    const size_t length = (size_t)(sysinit_bytes_end - sysinit_bytes);
-
-    if (cached >= 0) {
-        return cached;
-    }
-    CT_AUTO_CLOSE int fd = memfd_create("sysinit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ct_write_all(fd, sysinit_bytes, length) < 0) {
-        return ct_fail(err, errno, "copy sysinit to memory");
-    }
-    /* Execute-only: the kernel then makes a process that runs it undumpable from its first
-     * instruction on, unless it has CAP_DAC_OVERRIDE; that one is traced only by its equals. */
-    if (fchmod(fd, 0111) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-        return ct_fail(err, errno, "seal the copy of sysinit");
-    }
-    cached = ct_steal_fd(&fd);
-    return cached;
-}
 
 /* The whole command line, for the trace. Owned. */
 static char *command_line(const char *const *argv)
@@ -91,7 +57,7 @@ static int spawn(const char *const *argv, const int *keep, size_t n_keep, struct
 /* -F: it stays and is our child. -o and -l: into a log, errors in the configuration included. */
 int launch_start(struct exec_job *job, struct ct_error *err)
 {
-    int sysinit_fd = launch_sysinit_fd(err);
+    int sysinit_fd = sysinit_fd_open(err);
     int keep[2 + EXEC_KEEP_FD] = {sysinit_fd, job->shake.theirs};
     CT_AUTO_FREE char *config = ct_join(job->state_dir, CONFIG_FILE);
     CT_AUTO_FREE char *log = ct_join(job->state_dir, LOG_FILE);
@@ -113,7 +79,7 @@ int launch_start(struct exec_job *job, struct ct_error *err)
 int launch_attach(const struct exec_job *job, const struct exec_program *program,
                   const struct handshake *shake, struct ct_process *ret, struct ct_error *err)
 {
-    int sysinit_fd = launch_sysinit_fd(err);
+    int sysinit_fd = sysinit_fd_open(err);
     const int keep[2] = {sysinit_fd, shake->theirs};
     CT_AUTO_FREE char *log = ct_printf("%s/%s.%d", job->state_dir, LOG_FILE, shake->theirs);
     CT_AUTO_FREE char *lxcpath = events_lxcpath(job->id);

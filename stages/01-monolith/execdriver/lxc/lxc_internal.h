@@ -47,8 +47,7 @@ struct exec_job *job_new(const char *id, const char *state_dir, struct ct_error 
 void job_free(struct exec_job *job);
 bool job_has_ended(const struct exec_job *job);
 
-/* launch.c: a sealed copy of sysinit in memory (made once a process; borrowed), and its LXC. */
-int launch_sysinit_fd(struct ct_error *err);
+/* launch.c */
 int launch_start(struct exec_job *job, struct ct_error *err);
 int launch_attach(const struct exec_job *job, const struct exec_program *program,
                   const struct handshake *shake, struct ct_process *ret, struct ct_error *err);

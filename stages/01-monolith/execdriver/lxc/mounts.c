@@ -218,7 +218,9 @@ void config_mounts(struct config *config)
     if (spec->rootfs_readonly) {
         config_line(config, "lxc.rootfs.options", "ro");
     }
-    config_line(config, "lxc.mount.auto", "%s", power ? "proc:rw sys:rw" : "proc:rw sys:ro");
+    /* force: LXC would otherwise leave the control groups to the container's own init. */
+    config_line(config, "lxc.mount.auto", "%s",
+                power ? "proc:rw sys:rw cgroup:rw:force" : "proc:rw sys:ro cgroup:ro:force");
     if (!power) {
         write_protection(config);
     }

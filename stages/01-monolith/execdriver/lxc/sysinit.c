@@ -2,7 +2,7 @@
  * sysinit.c - the first instruction in a container: waits for the driver, then becomes the program.
  *
  * Room:       execdriver/lxc. A static program of its own, carried inside the main binary and run
- *             by LXC from a sealed memory file (launch.c says why).
+ *             by LXC from a sealed memory file (sysinit_fd.h says why).
  * Called by:  lxc-start and lxc-attach, inside the container: sysinit SOCKET-FD.
  * Man:        execve(2), close_range(2), setsid(2), ioctl_tty(2) (TIOCSCTTY).
  *
