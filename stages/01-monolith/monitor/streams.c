@@ -408,17 +408,16 @@ static bool take_input(struct streams *streams, struct client *client)
         return true;
     }
     size_t length = (size_t)n;
+    bool detached = false;
     if (streams->config.terminal) {
-        if (detach_filter(&client->detach, typed, length, streams->pending_input, &length)) {
-            return false;
-        }
+        detached = detach_filter(&client->detach, typed, length, streams->pending_input, &length);
     } else {
         memcpy(streams->pending_input, typed, length);
     }
     streams->pending_from = 0;
     streams->pending_to = length;
     flush_input(streams);
-    return true;
+    return !detached;
 }
 
 /* The peer closed: nothing more to send it; what it sent before still counts. */
