@@ -108,16 +108,24 @@ static char *read_text(int fd, size_t *ret_length, struct ct_error *err)
     return text;
 }
 
+void plan_done(struct plan *plan)
+{
+    free(plan->text);
+    free(plan->groups);
+    free(plan->argv);
+    free(plan->envp);
+    *plan = (struct plan){0};
+}
+
 int plan_read(int fd, struct plan *ret, struct ct_error *err)
 {
     size_t length = 0;
-    char *text = read_text(fd, &length, err);
+    struct plan plan = {.text = read_text(fd, &length, err)};
 
-    if (!text) {
+    if (!plan.text) {
         return -1;
     }
-    struct reader reader = {.at = text, .end = text + length};
-    struct plan plan = {0};
+    struct reader reader = {.at = plan.text, .end = plan.text + length};
     bool known = strcmp(next_string(&reader), PLAN_MAGIC) == 0;
     plan.flags = (unsigned)next_number(&reader, UINT32_MAX);
     plan.uid = (uid_t)next_number(&reader, UINT32_MAX);
@@ -128,9 +136,11 @@ int plan_read(int fd, struct plan *ret, struct ct_error *err)
     plan.argv = next_vector(&reader);
     plan.envp = next_vector(&reader);
     if (!plan.groups || !plan.argv || !plan.envp) {
+        plan_done(&plan);
         return ct_fail(err, ENOMEM, "read the plan");
     }
     if (!known || reader.broken || reader.at != reader.end || !plan.argv[0]) {
+        plan_done(&plan);
         return ct_refuse(err, CT_INVALID, "read the plan: it is not one of this version");
     }
     *ret = plan;

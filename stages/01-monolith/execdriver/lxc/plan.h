@@ -39,6 +39,7 @@
 #define PLAN_SET_IDS  2u /* uid, gid, groups and caps are still to be set: LXC did not */
 
 struct plan {
+    char *text; /* what was read: owned, and all strings are in it */
     unsigned flags;
     uid_t uid;
     gid_t gid;
@@ -46,14 +47,14 @@ struct plan {
     gid_t *groups; /* owned; n_groups of them */
     size_t n_groups;
     char *cwd;
-    char **argv; /* owned vectors; the strings are those of the text that was read */
+    char **argv; /* owned vectors of strings in text */
     char **envp;
 };
 
-/*
- * plan_read - reads a whole plan. The strings live as long as the process: sysinit is about to
- * exec. Returns 0, or -1 (CT_INVALID: cut off or malformed; CT_SYSTEM).
- */
+/* Reads a whole plan. Returns 0, or -1 (CT_INVALID: cut off or malformed; CT_SYSTEM). */
 int plan_read(int fd, struct plan *ret, struct ct_error *err);
+
+/* Frees what a plan owns. sysinit does not need it: it is about to exec. */
+void plan_done(struct plan *plan);
 
 #endif
