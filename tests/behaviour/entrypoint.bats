@@ -22,11 +22,11 @@ prepare() {
 }
 
 @test "no such file" {
-  refused 127 "no such file" busybox /no/such/program
+  refused 127 "No such file or directory" busybox /bin/nosuch
 }
 
 @test "no such program in PATH" {
-  refused 127 "not found in PATH" busybox nosuchprogram
+  refused 127 "no directory of PATH has such a program" busybox nosuchprogram
 }
 
 @test "not executable" {
@@ -79,7 +79,7 @@ teardown() {
 }
 
 @test "no such user" {
-  refused 126 "user 'nobody-here'" -u nobody-here busybox true
+  refused 126 "unable to find user nobody-here" -u nobody-here busybox true
 }
 
 @test "no such working directory" {
@@ -88,7 +88,7 @@ teardown() {
 
 @test "no permission on the way" {
   prepare 'mkdir -m 700 /closed; cp /bin/busybox /closed/true'
-  refused 126 "permission" -u 1000 broken-image /closed/true
+  refused 126 "may not be entered by this user" -u 1000 broken-image /closed/true
 }
 
 @test "an argument list that is too long" {

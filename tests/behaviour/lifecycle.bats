@@ -93,18 +93,18 @@ load lib
 }
 
 @test "several names go on after one that fails" {
-  cutaway create --name a busybox true
-  cutaway create --name b busybox true
-  run -1 cutaway rm a nothing b
-  assert_line "a"
-  assert_line "b"
-  assert_line "cutaway: remove 'nothing': no such container: nothing"
+  cutaway create --name aa busybox true
+  cutaway create --name bb busybox true
+  run -1 cutaway rm aa nothing bb
+  assert_line "aa"
+  assert_line "bb"
+  assert_line "cutaway: remove 'nothing': containers: no such container: nothing"
 }
 
 @test "a container is found by an id prefix, an ambiguous one is refused" {
-  id=$(cutaway create --name x busybox true)
+  id=$(cutaway create --name xx busybox true)
   run -0 cutaway inspect -f '{{.Name}}' "${id:0:8}"
-  assert_output "/x"
+  assert_output "/xx"
   run -1 cutaway inspect --type container ""
 }
 
@@ -146,9 +146,10 @@ load lib
   assert_output $'a\nc'
   # shellcheck disable=SC2154
   assert_equal "$stderr" b
-  run -0 bash -c '"$@" 2>/dev/null' _ "${CUTAWAY[@]}" logs --tail 1 talk
+  cutaway run --name lines busybox sh -c 'echo a; echo b; echo c'
+  run -0 cutaway logs --tail 1 lines
   assert_output "c"
-  run -0 cutaway logs -t --tail 1 talk
+  run -0 cutaway logs -t --tail 1 lines
   assert_output --regexp '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z c$'
 }
 

@@ -10,8 +10,11 @@ load lib
   assert_equal "$stderr" "err"
 }
 
-@test "run ends with 128 and the signal that killed the program" {
-  run -137 cutaway run --rm busybox sh -c 'kill -KILL $$; sleep 5'
+@test "a killed program's exit code is 128 and the signal" {
+  cutaway run -d --name victim busybox sleep 60
+  kill -KILL "$(pid_of victim)"
+  run -0 timeout 20 "${CUTAWAY[@]}" wait victim
+  assert_output 137
 }
 
 @test "run --rm leaves no container" {

@@ -60,7 +60,7 @@ load lib
 }
 
 @test "two mounts at one place are refused and leave no volume" {
-  run -125 cutaway run --rm -v a:/x -v b:/x busybox true
+  run -125 cutaway run --rm -v aa:/x -v bb:/x busybox true
   assert_output --partial "duplicate mount point: /x"
   run -0 cutaway volume ls -q
   assert_output ""

@@ -101,8 +101,11 @@ int engine_container_start(struct engine *engine, const char *ref, struct ct_err
         return ct_while(err, "start '%.64s'", ref);
     }
     int result = start_locked(engine, container, err);
+    if (result < 0) {
+        (void)ct_while(err, "start '%s'", container_name(container));
+    }
     container_free(container);
-    return result < 0 ? ct_while(err, "start '%.64s'", ref) : 0;
+    return result;
 }
 
 int engine_wait_stopped(struct engine *engine, struct container *container, int timeout_ms,
