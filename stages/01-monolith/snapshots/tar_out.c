@@ -13,6 +13,9 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static la_ssize_t put_bytes(struct archive *archive, void *context, const void *data, size_t size)
@@ -95,30 +98,81 @@ int tar_out_memory(struct tar_out *out, const void *data, size_t size, const cha
     return archive_write_data(out->archive, data, size) < 0 ? out_failed(out, name, err) : 0;
 }
 
+/*
+ * libarchive wants a sparse file's holes handed over like data, though it only counts them: a
+ * mapping of zeros that is never touched serves for any number of them.
+ */
+#define HOLE_STEP ((size_t)1 << 30)
+
+static int put_hole(struct tar_out *out, int64_t size, const char *name, struct ct_error *err)
+{
+    void *zeros =
+        mmap(NULL, HOLE_STEP, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int result = 0;
+
+    if (zeros == MAP_FAILED) {
+        return ct_fail(err, errno, "archive '%s'", name);
+    }
+    while (result == 0 && size > 0) {
+        size_t step = size < (int64_t)HOLE_STEP ? (size_t)size : HOLE_STEP;
+        result = tar_out_memory(out, zeros, step, name, err);
+        size -= (int64_t)step;
+    }
+    (void)munmap(zeros, HOLE_STEP);
+    return result;
+}
+
+/* Where the next data is; the file's size when there is only a hole left. */
+static int64_t next_data(int fd, int64_t at, int64_t size)
+{
+    off_t data = lseek(fd, at, SEEK_DATA);
+
+    if (data < 0) {
+        return errno == ENXIO ? size : at; /* no such question on this file system: all is data */
+    }
+    return data < size ? data : size;
+}
+
+/* One piece; *at moves on. 1: more, 0: the file ended early. */
+static int put_piece(struct tar_out *out, int fd, int64_t *at, int64_t size, const char *name,
+                     struct digest *read_by, struct ct_error *err)
+{
+    char buffer[65536];
+    size_t want = size - *at < (int64_t)sizeof(buffer) ? (size_t)(size - *at) : sizeof(buffer);
+    ssize_t n;
+
+    do {
+        n = pread(fd, buffer, want, *at);
+    } while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        return n < 0 ? ct_fail(err, errno, "read '%s'", name) : 0;
+    }
+    if (read_by) {
+        digest_update(read_by, buffer, (size_t)n);
+    }
+    *at += n;
+    return tar_out_memory(out, buffer, (size_t)n, name, err) < 0 ? -1 : 1;
+}
+
 int tar_out_data(struct tar_out *out, int fd, int64_t size, const char *name,
                  struct digest *read_by, struct ct_error *err)
 {
-    char buffer[65536];
+    struct stat status;
+    bool sparse = !read_by && fstat(fd, &status) == 0 && status.st_blocks * 512 < status.st_size;
 
     for (int64_t at = 0; at < size;) {
-        size_t want = size - at < (int64_t)sizeof(buffer) ? (size_t)(size - at) : sizeof(buffer);
-        ssize_t n = pread(fd, buffer, want, at);
-        if (n < 0 && errno == EINTR) {
+        int64_t data = sparse ? next_data(fd, at, size) : at;
+        if (data > at) {
+            if (put_hole(out, data - at, name, err) < 0) {
+                return -1;
+            }
+            at = data;
             continue;
         }
-        if (n < 0) {
-            return ct_fail(err, errno, "read '%s'", name);
+        int more = put_piece(out, fd, &at, size, name, read_by, err);
+        if (more <= 0) {
+            return more; /* archive_write_finish_entry() pads a file that became shorter */
         }
-        if (n == 0) {
-            break; /* archive_write_finish_entry() pads */
-        }
-        if (read_by) {
-            digest_update(read_by, buffer, (size_t)n);
-        }
-        if (tar_out_memory(out, buffer, (size_t)n, name, err) < 0) {
-            return -1;
-        }
-        at += n;
     }
     return 0;
 }
