@@ -23,6 +23,9 @@ static la_ssize_t put_bytes(struct archive *archive, void *context, const void *
     struct tar_out *out = context;
 
     (void)archive;
+    if (out->dropped) {
+        return (la_ssize_t)size;
+    }
     if (ct_write_all(out->fd, data, size) < 0) {
         out->sys = errno;
         return -1;
@@ -75,8 +78,9 @@ int tar_out_close(struct tar_out *out, struct ct_error *err)
 void tar_out_done(struct tar_out *out)
 {
     if (out->archive) {
-        /* Without this, freeing would write an end mark: a broken archive must look broken. */
-        (void)archive_write_fail(out->archive);
+        /* Freeing writes an end mark: a broken archive must look broken, so it goes nowhere.
+         * (archive_write_fail() would do the same and leak the writer's buffer.) */
+        out->dropped = true;
         (void)archive_write_free(out->archive);
         out->archive = NULL;
     }

@@ -12,12 +12,14 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tar_out {
     struct archive *archive;
     int fd;                /* borrowed: where the bytes go */
     int sys;               /* errno of the write that failed */
+    bool dropped;          /* given up: what still comes is not written */
     struct digest *digest; /* borrowed; NULL: nobody asks */
     void *locale;
 };
