@@ -122,12 +122,13 @@ static void a_privileged_container_has_all_power(void **state)
     struct world *world = *state;
     add_probe(world);
     world->spec.privileged = true;
-    world_script(world, "probe mount unshare keyctl; echo 5 >/proc/sys/vm/laptop_mode && echo rw; "
+    world_script(world, "test -c /dev/kmsg && echo kmsg; probe mount unshare keyctl; echo 5 "
+                        ">/proc/sys/vm/laptop_mode && echo rw; "
                         "echo 0 >/proc/sys/vm/laptop_mode; grep Seccomp: /proc/self/status");
 
     CT_AUTO_FREE char *text = world_run(world, 0);
 
-    assert_has(text, "mount ok\nunshare ok\nkeyctl ok\nrw\n");
+    assert_has(text, "kmsg\nmount ok\nunshare ok\nkeyctl ok\nrw\n");
     assert_has(text, "Seccomp:\t0\n");
 }
 
@@ -137,15 +138,16 @@ static void system_calls_with_a_past_are_refused(void **state)
 {
     struct world *world = *state;
     add_probe(world);
-    world_script(world, "probe clone-user clone3 unshare setns mount pivot-root af-alg inet keyctl "
-                        "add-key bpf perf userfaultfd io-uring kexec; "
-                        "grep Seccomp: /proc/self/status");
+    world_script(
+        world, "probe clone-user clone3 unshare setns mount pivot-root af-alg inet inet-32 keyctl "
+               "add-key bpf perf userfaultfd io-uring kexec; "
+               "grep Seccomp: /proc/self/status");
 
     CT_AUTO_FREE char *text = world_run(world, 0);
 
     assert_string_equal(text, "clone-user EPERM\nclone3 ENOSYS\nunshare EPERM\nsetns EPERM\n"
                               "mount EPERM\npivot-root EPERM\naf-alg EAFNOSUPPORT\ninet ok\n"
-                              "keyctl EPERM\nadd-key EPERM\nbpf EPERM\nperf EPERM\n"
+                              "inet-32 ok\nkeyctl EPERM\nadd-key EPERM\nbpf EPERM\nperf EPERM\n"
                               "userfaultfd EPERM\nio-uring EPERM\nkexec EPERM\nSeccomp:\t2\n");
 }
 

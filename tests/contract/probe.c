@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -56,6 +57,34 @@ static long try_inet(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0);
 }
+
+#if defined(__x86_64__)
+/* As a 32-bit program does it: socketcall(SYS_SOCKET, arguments below 4 GiB). */
+static long try_inet_32(void)
+{
+    unsigned *arguments =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    long result = 102; /* __NR_socketcall of i386 */
+
+    if (arguments == MAP_FAILED) {
+        return -1;
+    }
+    arguments[0] = AF_INET;
+    arguments[1] = SOCK_STREAM;
+    arguments[2] = 0;
+    __asm__ volatile("int $0x80" : "+a"(result) : "b"(1L), "c"(arguments) : "memory");
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return result;
+}
+#else
+static long try_inet_32(void)
+{
+    return 0; /* no second kind of program on this machine */
+}
+#endif
 
 static long try_keyctl(void)
 {
@@ -121,6 +150,7 @@ static const struct {
     {"mount", try_mount},
     {"af-alg", try_af_alg},
     {"inet", try_inet},
+    {"inet-32", try_inet_32},
     {"keyctl", try_keyctl},
     {"add-key", try_add_key},
     {"bpf", try_bpf},

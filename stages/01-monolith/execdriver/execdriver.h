@@ -2,10 +2,12 @@
  * execdriver.h - how a container's processes are made to run, and what can be done to them.
  *
  * Room:       execdriver. Knows processes; knows nothing of images, networks or the API.
- * Called by:  monitor/ (which holds the job), and nobody else.
+ * Called by:  monitor/ (which holds the job); engine/ asks for its name and version.
  * Behind it:  lxc/ (stages 01 and 02). Docker had no such seam before 0.8; ours starts with the
  *             shape that Docker reached with 1.11: create, start, wait, delete apart, and an fd
  *             that turns readable at the end.
+ *
+ * README.md tells how Docker did it in 2013, and in which order to read the files.
  *
  * A job lives in these states: created (namespaces, mounts and limits are there; the program has
  * not run) -> running (<-> paused) -> ended. Only exec_delete() frees it.
@@ -99,7 +101,8 @@ struct exec_job; /* opaque: one container, from exec_create() to exec_delete() *
 struct exec_stats {
     uint64_t cpu_total_ns, cpu_user_ns, cpu_system_ns;
     uint64_t cpu_periods, cpu_throttled_periods, cpu_throttled_ns;
-    uint64_t memory_usage_bytes, memory_max_usage_bytes, memory_limit_bytes, memory_failcnt;
+    uint64_t memory_usage_bytes, memory_max_usage_bytes, memory_failcnt;
+    uint64_t memory_limit_bytes; /* 0: none */
     uint64_t memory_inactive_file_bytes, memory_cache_bytes, memory_rss_bytes;
     uint64_t pids_current, pids_limit; /* limit 0: none */
     uint64_t io_read_bytes, io_write_bytes, io_reads, io_writes;
@@ -132,7 +135,8 @@ struct exec_job *exec_create(const struct exec_spec *spec, int timeout_ms, struc
  */
 int exec_start(struct exec_job *job, int timeout_ms, struct ct_error *err);
 
-/* The pid of the container's first process as the host sees it. */
+/* The pid of the container's first process as the host sees it: the same before and after
+ * exec_start(). */
 pid_t exec_pid(const struct exec_job *job);
 
 /* An fd that turns readable when the program has ended. Borrowed: the job closes it. */
@@ -148,7 +152,8 @@ int exec_result(struct exec_job *job, int *ret_status, struct ct_error *err);
 /* Sends a signal to the first process. CT_NOT_FOUND: it has ended. */
 int exec_signal(struct exec_job *job, int signal_number, struct ct_error *err);
 
-/* Kills every process of the container (cgroup-wide), also when the first one is gone. */
+/* Kills every process of the container (cgroup-wide), also when the first one is gone. Returns
+ * before they have ended. */
 int exec_kill_all(struct exec_job *job, struct ct_error *err);
 
 int exec_pause(struct exec_job *job, struct ct_error *err);
@@ -157,7 +162,9 @@ int exec_resume(struct exec_job *job, struct ct_error *err);
 /*
  * exec_run - starts one more program in the running container. As exec_start(), returns after
  * execve(2) has succeeded or failed. *ret_process_fd (owned by the caller) turns readable at its
- * end; then exec_run_result() gives its wait status and frees what is kept of it.
+ * end; then exec_run_result() gives its wait status and frees what is kept of it. A driver that
+ * learns only an exit code (lxc) gives that of a shell: exited with 137, not killed by 9;
+ * ct_exit_code() is the same for both. CT_CONFLICT: the container does not run, or is paused.
  */
 struct exec_process;
 struct exec_process *exec_run(struct exec_job *job, const struct exec_program *program,
@@ -171,6 +178,7 @@ int exec_run_result(struct exec_process *process, int *ret_status,
 /* New limits for a created or running job; a field of 0 is left as it is. */
 int exec_update(struct exec_job *job, const struct exec_limits *limits, struct ct_error *err);
 
+/* After the end all figures are 0 but oom_killed, which stays true to what happened. */
 int exec_stats(struct exec_job *job, struct exec_stats *ret, struct ct_error *err);
 
 /* Host pids of all processes in the container (owned array). Returns their number or -1. */
@@ -182,7 +190,7 @@ ssize_t exec_pids(struct exec_job *job, pid_t **ret, struct ct_error *err);
  * that comes after a killed one. exec_adopt() gives them back (owned by the caller; -1 where lost).
  * exec_adopt returns NULL with CT_NOT_FOUND when the job has ended meanwhile and left nothing.
  */
-void exec_keep(const int *fds, size_t n); /* set before exec_create(); n <= 4, borrowed during it */
+void exec_keep(const int *fds, size_t n); /* for the next exec_create(); n <= 4, borrowed by it */
 json_t *exec_save(const struct exec_job *job);
 struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, struct ct_error *err);
 

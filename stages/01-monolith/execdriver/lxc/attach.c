@@ -97,7 +97,7 @@ static int run(struct exec_job *job, const struct exec_program *program,
     handshake_given(&shake);
     int result = wait_for_sysinit(job, &shake, log, process, deadline_ns, err);
     if (result == 0) {
-        CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_EXEC, "sysinit: go: %s", program->argv[0]);
+        CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_EXEC, "sysinit: go: execve %s", program->argv[0]);
         result = handshake_go(&shake, deadline_ns, err);
     }
     handshake_close(&shake);
@@ -160,8 +160,7 @@ int exec_run_result(struct exec_process *process, int *ret_status, struct ct_err
         result =
             ct_refuse(err, CT_UNREACHABLE, "learn how the program ended: lxc-attach was killed");
     } else {
-        int code = WEXITSTATUS(status);
-        *ret_status = code > 128 && code <= 128 + SIGRTMAX ? code - 128 : code << 8;
+        *ret_status = status;
     }
     process_free(process);
     return result;

@@ -10,6 +10,7 @@
 #define CT_LAYER "execdriver"
 #include "lxc_internal.h"
 
+#include "cleanup.h"
 #include "span.h"
 
 #include <signal.h>
@@ -89,6 +90,11 @@ int exec_stats(struct exec_job *job, struct exec_stats *ret, struct ct_error *er
     /* After the end there are no figures any more, but whether memory was the reason is known. */
     if (cgroup_stats(&job->cgroup, &stats, err) < 0 && !job_has_ended(job)) {
         return ct_while(err, "read what the container uses");
+    }
+    if (stats.pids_current == 0 && !job_has_ended(job)) { /* no controller that counts */
+        CT_AUTO_FREE pid_t *pids = NULL;
+        ssize_t n = exec_pids(job, &pids, err);
+        stats.pids_current = n > 0 ? (uint64_t)n : 0;
     }
     stats.oom_killed = cgroup_oom_killed(&job->cgroup, &job->oom);
     *ret = stats;

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,34 @@ static int write_device(struct config *config, const char *allow_key, const char
     return 0;
 }
 
+/* Names in /dev that LXC makes itself, or that are the host's own terminal. */
+static bool is_made_already(const char *name)
+{
+    static const char *const names[] = {"null",    "zero", "full", "random",
+                                        "urandom", "tty",  "ptmx", "console"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All devices that stand in the host's /dev, as Docker gives them to a privileged container. */
+static void write_host_devices(struct config *config)
+{
+    CT_AUTO_DIR DIR *dir = opendir("/dev");
+
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        if ((e->d_type == DT_CHR || e->d_type == DT_BLK) && !is_made_already(e->d_name) &&
+            !strpbrk(e->d_name, " \t\n\\")) {
+            config_line(config, "lxc.mount.entry", "/dev/%s dev/%s none bind,create=file 0 0",
+                        e->d_name, e->d_name);
+        }
+    }
+}
+
 void config_devices(struct config *config)
 {
     const struct exec_spec *spec = config->spec;
@@ -80,6 +109,8 @@ void config_devices(struct config *config)
         for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
             config_line(config, allow, "%s", allowed[i]);
         }
+    } else {
+        write_host_devices(config);
     }
     for (size_t i = 0; spec->devices && spec->devices[i] && !config->failed; i++) {
         if (write_device(config, allow, spec->devices[i]) < 0) {

@@ -97,6 +97,7 @@ void job_free(struct exec_job *job)
     cgroup_done(&job->cgroup);
     free(job->id);
     free(job->state_dir);
+    free(job->program);
     free(job);
 }
 
@@ -191,6 +192,7 @@ struct exec_job *exec_create(const struct exec_spec *spec, int timeout_ms, struc
     if (!job) {
         return NULL;
     }
+    job->program = ct_strdup(spec->program.argv[0]);
     job->n_kept = n_kept_fds;
     memcpy(job->kept, kept_fds, sizeof(kept_fds));
     n_kept_fds = 0;
@@ -211,7 +213,8 @@ struct exec_job *exec_create(const struct exec_spec *spec, int timeout_ms, struc
 
 int exec_start(struct exec_job *job, int timeout_ms, struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_EXEC, "sysinit: go");
+    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_EXEC, "sysinit: go: execve %s",
+            job->program ? job->program : "");
 
     if (handshake_go(&job->shake, deadline_in_ms(timeout_ms), err) < 0) {
         return -1;
@@ -299,6 +302,10 @@ static int end(struct exec_job *job, struct ct_error *err)
     struct ct_error ignored = {0};
 
     handshake_close(&job->shake); /* a sysinit that still waits takes this as the end */
+    if (job->pid == 0 && job->lxc.pidfd >= 0) {
+        /* LXC has not got as far as sysinit and may hang: its child asked to die with it. */
+        (void)ct_pidfd_signal(job->lxc.pidfd, SIGKILL, &ignored);
+    }
     (void)cgroup_kill(&job->cgroup, &ignored); /* no such group: nothing to kill */
     if (job->pidfd >= 0) {
         (void)ct_pidfd_signal(job->pidfd, SIGKILL, &ignored);

@@ -25,6 +25,7 @@
 struct exec_job {
     char *id;
     char *state_dir;
+    char *program; /* argv[0], for the trace; NULL in an adopted job */
     int state_fd;
     struct cgroup cgroup;
     struct ct_process lxc; /* lxc-start; pid 0: never started */
