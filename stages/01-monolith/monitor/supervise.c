@@ -199,7 +199,14 @@ static int thaw(struct monitor *monitor, struct ct_error *err)
     if (strcmp(container_status(monitor->container), "paused") != 0) {
         return 0;
     }
-    return exec_resume(monitor->job, err) < 0 ? -1 : state_paused(monitor->container, false, err);
+    if (exec_resume(monitor->job, err) < 0) {
+        if (err->kind != CT_NOT_FOUND && err->kind != CT_CONFLICT) {
+            return -1;
+        }
+        ct_error_clear(err); /* a kernel that kills what is frozen: its end is on the way */
+        return 0;
+    }
+    return state_paused(monitor->container, false, err);
 }
 
 int supervise_signal(struct monitor *monitor, int signal_number, bool stopping,
