@@ -709,6 +709,7 @@ static void a_container_that_removes_itself_leaves_nothing(void **state)
 
     CT_AUTO_CLOSE int client = start_attached(w);
     CT_AUTO_FREE char *text = read_stream(client);
+    assert_string_equal(text, "");
     await_no_monitor(w->container);
 
     assert_int_equal(container_reload(w->container, &err), -1);

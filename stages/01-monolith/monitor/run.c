@@ -191,8 +191,6 @@ static int attach_networks(struct monitor *monitor, int netns_fd, json_t *endpoi
 static int connect_networks(struct monitor *monitor, struct ct_error *err)
 {
     struct container *container = monitor->container;
-    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "network_attach(%s)",
-            ct_json_string(container->config, "HostConfig.NetworkMode", ""));
     CT_AUTO_JSON json_t *endpoints = json_object();
 
     if (spec_joined(container->config)) {
@@ -249,8 +247,6 @@ int run_change_network(struct monitor *monitor, bool join, const json_t *request
                        struct ct_error *err)
 {
     const char *name = ct_json_string(request, "Network", "");
-    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "%s(%s)",
-            join ? "network_attach" : "network_detach", name);
     CT_AUTO_JSON json_t *endpoints =
         json_deep_copy(json_object_get(monitor->container->state, "Endpoints"));
 
