@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "log.h"
 #include "path.h"
 
 #include <errno.h>
@@ -151,6 +152,8 @@ static int write_seccomp(struct config *config, uint64_t caps)
 
 /* ---- AppArmor ------------------------------------------------------------------------------- */
 
+#define LXC_PROFILE "lxc-container-default-cgns"
+
 static bool apparmor_is_on(void)
 {
     struct ct_error ignored = {0};
@@ -161,24 +164,47 @@ static bool apparmor_is_on(void)
            text[0] == 'Y';
 }
 
-/* Without a word from us LXC takes its own profile, lxc-container-default-cgns, where it is
- * installed. */
+/* Whether the profile that LXC takes by itself is in the kernel. Debian's lxc package loads it. */
+static bool lxc_profile_is_loaded(void)
+{
+    struct ct_error ignored = {0};
+    CT_AUTO_FREE char *loaded = NULL;
+
+    return ct_read_file_at(AT_FDCWD, "/sys/kernel/security/apparmor/profiles", 1u << 20, &loaded,
+                           &ignored) > 0 &&
+           strstr(loaded, LXC_PROFILE " (");
+}
+
+/* The profile to be written; NULL: leave it to LXC, which then takes its own. */
+static const char *choose_profile(const struct exec_spec *spec)
+{
+    if (spec->apparmor) {
+        return spec->apparmor;
+    }
+    if (spec->privileged) {
+        return "unconfined";
+    }
+    if (apparmor_is_on() && !lxc_profile_is_loaded()) {
+        /* LXC would refuse to start; Docker too goes without where it cannot have its own. */
+        ct_info("run without AppArmor: profile not loaded profile=" LXC_PROFILE);
+        return "unconfined";
+    }
+    return NULL;
+}
+
 static int write_apparmor(struct config *config)
 {
-    const char *wanted = config->spec->apparmor;
+    const char *profile = choose_profile(config->spec);
 
-    if (config->spec->privileged && !wanted) {
-        wanted = "unconfined";
-    }
-    if (!wanted) {
+    if (!profile) {
         return 0;
     }
-    if (strcmp(wanted, "unconfined") != 0 && !apparmor_is_on()) {
+    if (strcmp(profile, "unconfined") != 0 && !apparmor_is_on()) {
         return ct_refuse(config->err, CT_UNSUPPORTED,
                          "use the AppArmor profile '%.80s': AppArmor is not enabled on this host",
-                         wanted);
+                         profile);
     }
-    config_line(config, "lxc.apparmor.profile", "%s", wanted);
+    config_line(config, "lxc.apparmor.profile", "%s", profile);
     return 0;
 }
 
