@@ -685,6 +685,50 @@ static void a_missing_root_is_told_in_lxcs_own_words(void **state)
     assert_refused(world, CT_SYSTEM, "start LXC: lxc: ");
 }
 
+static void a_missing_lxc_is_told_with_the_way_to_get_it(void **state)
+{
+    struct world *world = *state;
+    struct ct_error err = {0};
+    CT_AUTO_FREE char *path = ct_strdup(getenv("PATH"));
+    assert_int_equal(setenv("PATH", "/nowhere", 1), 0);
+
+    assert_null(exec_create(&world->spec, WORLD_TIMEOUT_MS, &err));
+
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_int_equal(err.kind, CT_UNSUPPORTED); /* not 127: that is for the container's program */
+    assert_string_equal(err.hint, "install LXC: apt-get install lxc");
+}
+
+/* CVE-2019-5736: what newcomers run is never a file of the host's that could be overwritten. */
+static void no_process_inside_shows_a_program_of_the_hosts(void **state)
+{
+    struct world *world = *state;
+    int code = 0;
+    const gid_t groups[] = {1}; /* lets sysinit stay longer */
+    world->spec.privileged = true;
+    world_script(world, "while :; do for p in /proc/[0-9]*; do readlink $p/exe; done; done");
+    world_start(world);
+
+    for (int i = 0; i < 10; i++) {
+        struct exec_program program = world_program(world, "true");
+        program.groups = groups;
+        program.n_groups = 1;
+        free(world_exec(world, &program, &code));
+        assert_int_equal(code, 0);
+    }
+
+    struct ct_error err = {0};
+    assert_int_equal(exec_kill_all(world->job, &err), 0);
+    CT_AUTO_FREE char *text = world_output(world);
+    char *position = NULL;
+    for (char *line = strtok_r(text, "\n", &position); line;
+         line = strtok_r(NULL, "\n", &position)) {
+        if (strcmp(line, "/bin/busybox") != 0 && strncmp(line, "/memfd:", 7) != 0) {
+            fail_msg("a process inside runs '%s'", line);
+        }
+    }
+}
+
 static pid_t parent_of(pid_t pid)
 {
     struct ct_error err = {0};
@@ -804,6 +848,8 @@ int main(void)
         WORLD_TEST(an_exec_with_groups_works_without_capabilities),
         WORLD_TEST(a_privileged_exec_has_all_capabilities),
         WORLD_TEST(a_working_directory_through_a_descriptor_is_refused),
+        WORLD_TEST(a_missing_lxc_is_told_with_the_way_to_get_it),
+        WORLD_TEST(no_process_inside_shows_a_program_of_the_hosts),
         WORLD_TEST(a_missing_root_is_told_in_lxcs_own_words),
         WORLD_TEST(a_killed_lxc_start_takes_the_container_along_and_the_status_is_lost),
         WORLD_TEST(a_job_survives_the_process_that_made_it),

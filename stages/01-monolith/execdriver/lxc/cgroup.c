@@ -430,6 +430,10 @@ static int kill_one_by_one(const struct cgroup *cgroup, struct ct_error *err)
     for (int round = 0; round < 100; round++) {
         CT_AUTO_FREE pid_t *pids = NULL;
         ssize_t n = cgroup_pids(cgroup, &pids, err);
+        if (n < 0 && round > 0 && err->kind == CT_NOT_FOUND) {
+            ct_error_clear(err); /* LXC has removed the group: its last process is gone */
+            return 0;
+        }
         if (n <= 0) {
             return (int)n;
         }
