@@ -152,6 +152,7 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
                              const char *format, ...)
 {
     char message[MESSAGE_MAX];
+    char role_text[16], step_text[24];
     int saved = errno;
     va_list arguments;
 
@@ -167,8 +168,11 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     (void)vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     innermost = span.id;
-    CT_PROBE_SPAN_BEGIN(span.id, span.parent, ct_role_name(role), ct_step_name(step), message,
-                        context.trace_id);
+    /* A tracer in the kernel cannot wait for a page of constants to be read in: the stack is there.
+     */
+    (void)snprintf(role_text, sizeof(role_text), "%s", ct_role_name(role));
+    (void)snprintf(step_text, sizeof(step_text), "%s", ct_step_name(step));
+    CT_PROBE_SPAN_BEGIN(span.id, span.parent, role_text, step_text, message, context.trace_id);
     if (context.fd >= 0) {
         write_begin(&span, message);
     }
@@ -183,9 +187,12 @@ void ct_span_end(struct ct_span *span)
         return;
     }
     bool failed = span->err && span->err->kind != CT_NONE;
-    const char *error = failed ? span->err->frame[0].what : "";
+    char error[sizeof(span->err->frame[0].what)] = "";
     uint64_t kind = failed ? (uint64_t)span->err->kind : 0;
 
+    if (failed) {
+        (void)snprintf(error, sizeof(error), "%s", span->err->frame[0].what);
+    }
     innermost = span->parent == context.parent ? 0 : span->parent;
     CT_PROBE_SPAN_END(span->id, kind, error);
     if (context.fd >= 0) {

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# trace.bats - what a user sees of the tracer.
+
+load lib
+
+trace() {
+  env CUTAWAY_ROOT="$ROOT" CUTAWAY_RUN="$RUN" CUTAWAY_STAGE="$STAGE" COLUMNS=160 "$BUILD/trace/cutaway-trace" "$@" 3>&-
+}
+
+@test "a start is seen from the command line to the container's first instruction" {
+  cutaway create --name web busybox echo hello
+  run -0 trace record -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" start web
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp 'client .*command: cutaway start web|client .*command: .*start web'
+  assert_line --regexp 'engine .*engine_container_start\(web\)'
+  assert_line --regexp 'lxc .*exec .*/lxc-start'
+  assert_line --regexp 'lxc .*CLONE_NEWPID'
+  assert_line --regexp 'lxc .*pivot_root|lxc .*move_mount'
+  assert_line --regexp 'container .*exec .*: echo hello'
+  assert_line --regexp "first instruction came after"
+}
+
+@test "record ends with the command's exit code and leaves its output alone" {
+  run -7 trace record -o "$HOME_OF_TEST/t" -- sh -c 'echo out; exit 7'
+  assert_output "out"
+  run -127 trace record -o "$HOME_OF_TEST/t" -- /no/such/program
+}
+
+@test "namespaces, mounts and exits of any program are decoded" {
+  run -0 trace record -o "$HOME_OF_TEST/t" -- unshare --mount --uts sh -c 'mount -t tmpfs none /mnt; hostname x'
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "unshare CLONE_NEWNS\|CLONE_NEWUTS"
+  assert_line --regexp "'none' on '/mnt' type tmpfs|fsopen tmpfs"
+  assert_line --regexp "sethostname x"
+  assert_line --regexp "exit 0"
+}
+
+@test "every line of a recording is JSON with the fields of the schema" {
+  run -0 trace record -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" version
+  run -0 jq -e -s 'all(.[]; has("t") and has("ns")) and .[0].t == "header" and .[-1].t == "footer" and .[-1].lost == 0' "$HOME_OF_TEST/t"
+}
+
+@test "the Chrome trace is JSON with slices of every role" {
+  cutaway create --name web busybox true
+  run -0 trace run -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" start web
+  run -0 jq -r '[.traceEvents[] | select(.ph == "M") | .args.name | split(" ")[1]] | unique | join(" ")' "$HOME_OF_TEST/t.json"
+  assert_output --partial "client"
+  assert_output --partial "lxc"
+  assert_output --partial "monitor"
+}
+
+@test "without BPF the spans are still there and the kernel's rows say why not" {
+  cutaway create --name web busybox true
+  run -0 trace record --no-bpf -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" start web
+  assert_output --partial "kernel events are not recorded"
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp 'engine .*engine_container_start\(web\)'
+  assert_line --partial "kernel: not recorded: "
+}
+
+@test "without rights the spans are still there, and one sentence says what is missing" {
+  chmod 777 "$HOME_OF_TEST"
+  run setpriv --reuid 65534 --clear-groups --no-new-privs "$BUILD/trace/cutaway-trace" record -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" version
+  assert_output --partial "kernel events are not recorded"
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --partial "kernel: not recorded: "
+}
+
+@test "a file that is no recording is refused with its line" {
+  echo '{"a":1}' >"$HOME_OF_TEST/t"
+  run -125 trace show "$HOME_OF_TEST/t"
+  assert_output --partial "line 1: it is no event of a recording"
+}
+
+@test "cutaway trace is the short form" {
+  cutaway create --name web busybox true
+  cd "$HOME_OF_TEST"
+  CUTAWAY_ROOT=$ROOT CUTAWAY_RUN=$RUN run -0 "$BUILD/cutaway" trace start web
+  assert_output --partial "engine_container_start(web)"
+  assert_output --partial "recording: "
+}

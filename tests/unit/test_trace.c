@@ -1,0 +1,208 @@
+/*
+ * test_trace.c - a recording is read, understood and shown.
+ */
+#define CT_LAYER "test"
+#include "recording.h"
+#include "renderers.h"
+
+#include "cleanup.h"
+#include "json.h"
+#include "path.h"
+#include "span.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char recording[] =
+    "{\"t\":\"header\",\"version\":1,\"ns\":1000,\"command\":[\"cutaway\",\"start\",\"web\"],"
+    "\"kernel_events\":true}\n"
+    "{\"t\":\"exec\",\"ns\":1000000,\"pid\":10,\"comm\":\"cutaway\",\"file\":\"/bin/"
+    "cutaway\",\"argv\":[\"cutaway\"],\"level\":0}\n"
+    "{\"t\":\"begin\",\"ns\":2000000,\"pid\":10,\"id\":\"0000000000000001\",\"role\":\"client\","
+    "\"step\":\"command\",\"msg\":\"cutaway start web\"}\n"
+    "{\"t\":\"begin\",\"ns\":3000000,\"pid\":10,\"id\":\"0000000000000002\",\"role\":\"engine\","
+    "\"step\":\"start\",\"msg\":\"engine_container_start(web)\"}\n"
+    "{\"t\":\"fork\",\"ns\":4000000,\"pid\":10,\"child\":11}\n"
+    "{\"t\":\"exec\",\"ns\":5000000,\"pid\":11,\"comm\":\"lxc-start\",\"file\":\"/usr/bin/"
+    "lxc-start\",\"argv\":[\"lxc-start\",\"-n\"],\"level\":0}\n"
+    "{\"t\":\"call\",\"ns\":6000000,\"pid\":11,\"name\":\"mount\",\"text\":\"'overlay' on "
+    "'/x'\",\"dur\":1500000,\"ret\":-28}\n"
+    "{\"t\":\"fork\",\"ns\":7000000,\"pid\":11,\"child\":12}\n"
+    "{\"t\":\"exec\",\"ns\":8000000,\"pid\":12,\"comm\":\"5\",\"file\":\"/proc/self/fd/"
+    "5\",\"argv\":[\"x\"],\"level\":1}\n"
+    "{\"t\":\"exec\",\"ns\":9000000,\"pid\":12,\"comm\":\"sh\",\"file\":\"/bin/"
+    "sh\",\"argv\":[\"sh\",\"-c\",\"evil\\u001b[2J\"],\"level\":1}\n"
+    "{\"t\":\"end\",\"ns\":9500000,\"pid\":10,\"id\":\"0000000000000002\",\"kind\":\"system\","
+    "\"error\":\"mount it\"}\n"
+    "{\"t\":\"end\",\"ns\":9800000,\"pid\":10,\"id\":\"0000000000000001\",\"kind\":\"none\","
+    "\"error\":\"\"}\n"
+    "{\"t\":\"footer\",\"ns\":9900000,\"exit_code\":1,\"lost\":3}\n";
+
+/* The text as a file that has no name. */
+static json_t *read_text(const char *text, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    char path[32];
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return recording_read(ct_fd_path(fd, path), err);
+}
+
+static struct model *read_model(void)
+{
+    struct ct_error err = {0};
+    json_t *lines = read_text(recording, &err);
+    assert_non_null(lines);
+    struct model *model = model_new(lines, &err);
+    assert_non_null(model);
+    return model;
+}
+
+typedef int (*render_fn)(FILE *, const struct model *, const struct render_options *,
+                         struct ct_error *);
+
+static char *render(render_fn fn, int width)
+{
+    struct model *model = read_model();
+    struct render_options options = {.width = width};
+    struct ct_error err = {0};
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    assert_int_equal(fn(out, model, &options, &err), 0);
+    (void)fclose(out);
+    model_free(model);
+    return text;
+}
+
+static void processes_get_the_role_of_what_they_do(void **state)
+{
+    (void)state;
+    struct model *model = read_model();
+
+    assert_int_equal(model_process(model, 10)->role, CT_ROLE_CLIENT);
+    assert_int_equal(model_process(model, 11)->role, CT_ROLE_LXC);
+    assert_int_equal(model_process(model, 12)->role, CT_ROLE_CONTAINER);
+    model_free(model);
+}
+
+static void spans_nest_and_carry_their_failure(void **state)
+{
+    (void)state;
+    struct model *model = read_model();
+
+    assert_int_equal(model->n_spans, 2);
+    assert_int_equal(model->spans[1].depth, 1);
+    assert_true(model->spans[1].failed);
+    assert_string_equal(model->spans[1].error, "mount it");
+    assert_false(model->spans[0].failed);
+    model_free(model);
+}
+
+static void the_waterfall_shows_roles_messages_events_and_losses(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *text = render(render_waterfall, 100);
+
+    assert_non_null(strstr(text, "$ cutaway start web"));
+    assert_non_null(strstr(text, "client"));
+    assert_non_null(strstr(text, "start: engine_container_start(web) (6.5 ms) FAILED: mount it"));
+    assert_non_null(strstr(text, "mount 'overlay' on '/x' = ENOSPC (1.5 ms)"));
+    assert_non_null(strstr(text, "3 events were lost"));
+}
+
+static void no_control_character_of_a_stranger_reaches_the_terminal(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *text = render(render_waterfall, 120);
+
+    assert_null(strchr(text, '\033'));
+    assert_non_null(strstr(text, "evil?[2J"));
+}
+
+static void lines_fit_the_width(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *text = render(render_waterfall, 80);
+    char *position = NULL;
+
+    for (char *line = strtok_r(text, "\n", &position); line;
+         line = strtok_r(NULL, "\n", &position)) {
+        size_t columns = 0;
+        for (const char *c = line; *c; c++) {
+            columns += ((unsigned char)*c & 0xC0) != 0x80;
+        }
+        if (strncmp(line, "processes:", 10) != 0) {
+            assert_true(columns <= 80);
+        }
+    }
+}
+
+static void the_story_tells_time_first_instruction_and_failure(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *text = render(render_story, 80);
+
+    assert_non_null(strstr(
+        text, "The command took 7.8 ms; the container's first instruction came after 8.0 ms."));
+    assert_non_null(strstr(text, "2 processes were made"));
+    assert_non_null(strstr(text, "It failed where engine started the container: mount it."));
+}
+
+static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_FREE char *text = render(render_chrome, 80);
+    CT_AUTO_JSON json_t *document = ct_json_parse(text, strlen(text), &err);
+    size_t i, slices = 0, arrows = 0, names = 0;
+    json_t *event;
+
+    assert_non_null(document);
+    json_array_foreach(json_object_get(document, "traceEvents"), i, event)
+    {
+        const char *phase = ct_json_string(event, "ph", "");
+        slices += strcmp(phase, "X") == 0;
+        arrows += strcmp(phase, "s") == 0;
+        names += strcmp(phase, "M") == 0;
+    }
+    assert_int_equal(slices, 3); /* two spans, one call */
+    assert_int_equal(arrows, 2);
+    assert_int_equal(names, 3);
+}
+
+static void a_foreign_or_broken_file_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+
+    assert_null(read_text("hello\n", &err));
+    assert_int_equal(err.kind, CT_INVALID);
+    assert_non_null(strstr(err.frame[0].what, "line 1: "));
+    assert_null(read_text("{\"t\":\"header\",\"ns\":1,\"version\":2}\n", &err));
+    assert_non_null(strstr(err.frame[0].what, "line 1: it is no recording of this version (1)"));
+    assert_null(read_text("{\"t\":\"header\",\"ns\":1,\"version\":1}\n{\"t\":\"fork\"}\n", &err));
+    assert_non_null(strstr(err.frame[0].what, "line 2: it is no event of a recording"));
+    assert_null(read_text("", &err));
+    assert_non_null(strstr(err.frame[0].what, "it is empty"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(processes_get_the_role_of_what_they_do),
+        cmocka_unit_test(spans_nest_and_carry_their_failure),
+        cmocka_unit_test(the_waterfall_shows_roles_messages_events_and_losses),
+        cmocka_unit_test(no_control_character_of_a_stranger_reaches_the_terminal),
+        cmocka_unit_test(lines_fit_the_width),
+        cmocka_unit_test(the_story_tells_time_first_instruction_and_failure),
+        cmocka_unit_test(the_chrome_trace_is_json_with_names_slices_and_arrows),
+        cmocka_unit_test(a_foreign_or_broken_file_is_refused_with_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,413 @@
+/*
+ * trace.bpf.c - runs in the kernel: follows one process tree and tells what it does.
+ *
+ * Room:       trace.   Loaded by: collector.c.
+ * Man:        bpf(2), bpf-helpers(7); kernel Documentation/bpf/libbpf/.
+ *
+ * How it works: the map `tracked` holds the processes that belong to the tree. A fork of one of
+ * them adds the child; everything else is asked about first and ignored when it is not in the map.
+ * Only raw tracepoints and user probes are used, which every kernel with BTF has (no kprobes).
+ *
+ * A system call is seen twice. At its entry the arguments are read, and kept by thread; at its exit
+ * the result is added and the event goes into the ring buffer. An event that finds the buffer full
+ * is counted in `lost`, never forgotten silently.
+ */
+#include <linux/bpf.h>
+
+#include "kernel.h"
+
+#include <asm/unistd.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
+
+#include "event.h"
+
+char LICENSE[] SEC("license") =
+    "Dual BSD/GPL"; /* the kernel lends some helpers only to GPL programs */
+
+/* Waits shorter than this are not worth a line. Set by the collector before loading. */
+const volatile unsigned long long wait_min_ns = 500000;
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, unsigned int); /* tgid */
+    __type(value, unsigned char);
+} tracked SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+/* Calls that were entered and not left yet, by thread. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8192);
+    __type(key, unsigned int);
+    __type(value, struct trace_event);
+} entered SEC(".maps");
+
+/* The call each thread is in, also of the kinds that are not reported: the reason of a wait. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, unsigned int);
+    __type(value, long long);
+} current_call SEC(".maps");
+
+/* Since when a thread is off the CPU. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, unsigned int);
+    __type(value, unsigned long long);
+} off_since SEC(".maps");
+
+/* An event is larger than a BPF stack: it is built here. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, unsigned int);
+    __type(value, struct trace_event);
+} scratch SEC(".maps");
+
+unsigned long long lost; /* events for which there was no room */
+
+static __always_inline int is_tracked(unsigned int tgid)
+{
+    return bpf_map_lookup_elem(&tracked, &tgid) != 0;
+}
+
+/* An empty event of the current thread; NULL only if the kernel is broken. */
+static __always_inline struct trace_event *new_event(unsigned int type)
+{
+    unsigned int zero = 0;
+    unsigned long long id = bpf_get_current_pid_tgid();
+    struct trace_event *event = bpf_map_lookup_elem(&scratch, &zero);
+
+    if (!event) {
+        return 0;
+    }
+    event->ns = bpf_ktime_get_ns();
+    event->duration_ns = 0;
+    event->result = 0;
+    event->type = type;
+    event->pid = id >> 32;
+    event->tid = (unsigned int)id;
+    event->text1_length = 0;
+    for (int i = 0; i < TRACE_ARGS; i++) {
+        event->arg[i] = 0;
+    }
+    for (int i = 0; i < TRACE_TEXTS; i++) {
+        event->text[i][0] = 0;
+    }
+    bpf_get_current_comm(event->comm, sizeof(event->comm));
+    return event;
+}
+
+static __always_inline void submit(struct trace_event *event)
+{
+    if (bpf_ringbuf_output(&events, event, sizeof(*event), 0) < 0) {
+        __sync_fetch_and_add(&lost, 1);
+    }
+}
+
+SEC("raw_tp/sched_process_fork")
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+    unsigned int parent_id = BPF_CORE_READ(parent, tgid), child_id = BPF_CORE_READ(child, tgid);
+    unsigned char one = 1;
+
+    if (parent_id == child_id || !is_tracked(parent_id)) { /* a thread is no new process */
+        return 0;
+    }
+    bpf_map_update_elem(&tracked, &child_id, &one, BPF_ANY);
+    struct trace_event *event = new_event(TRACE_FORK);
+    if (event) {
+        event->pid = parent_id;
+        event->arg[0] = child_id;
+        submit(event);
+    }
+    return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct task_struct *task = (void *)ctx->args[0];
+    struct linux_binprm *program = (void *)ctx->args[2];
+
+    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_EXEC);
+    if (!event) {
+        return 0;
+    }
+    unsigned long start = BPF_CORE_READ(task, mm, arg_start),
+                  end = BPF_CORE_READ(task, mm, arg_end);
+    unsigned long length = end - start;
+    event->arg[0] = BPF_CORE_READ(task, thread_pid, level);
+    bpf_probe_read_kernel_str(event->text[0], TRACE_TEXT_BYTES, BPF_CORE_READ(program, filename));
+    if (length > TRACE_TEXT_BYTES) {
+        length = TRACE_TEXT_BYTES;
+    }
+    length &= 2 * TRACE_TEXT_BYTES - 1; /* the verifier wants to see the bound in the register */
+    if (bpf_probe_read_user(event->text[1], length, (void *)start) == 0) {
+        event->text1_length = length;
+    }
+    submit(event);
+    return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct task_struct *task = (void *)ctx->args[0];
+    unsigned long long id = bpf_get_current_pid_tgid();
+    unsigned int tgid = id >> 32, tid = (unsigned int)id;
+
+    bpf_map_delete_elem(&current_call, &tid);
+    bpf_map_delete_elem(&entered, &tid);
+    bpf_map_delete_elem(&off_since, &tid);
+    if (tgid != tid || !is_tracked(tgid)) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_EXIT);
+    if (event) {
+        event->arg[0] = BPF_CORE_READ(task, exit_code);
+        submit(event);
+    }
+    bpf_map_delete_elem(&tracked, &tgid);
+    return 0;
+}
+
+SEC("raw_tp/cgroup_attach_task")
+int on_cgroup_attach(struct bpf_raw_tracepoint_args *ctx)
+{
+    const char *path = (const char *)ctx->args[1];
+    struct task_struct *task = (void *)ctx->args[2];
+    unsigned int moved = BPF_CORE_READ(task, tgid);
+
+    if (!is_tracked(bpf_get_current_pid_tgid() >> 32) && !is_tracked(moved)) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_CGROUP);
+    if (event) {
+        event->arg[0] = moved;
+        bpf_probe_read_kernel_str(event->text[0], TRACE_TEXT_BYTES, path);
+        submit(event);
+    }
+    return 0;
+}
+
+/* The first eight bytes of clone3's structure are the flags. */
+static __always_inline unsigned long long clone3_flags(unsigned long pointer)
+{
+    unsigned long long flags = 0;
+    bpf_probe_read_user(&flags, sizeof(flags), (void *)pointer);
+    return flags;
+}
+
+static __always_inline void read_text(struct trace_event *event, int i, unsigned long pointer)
+{
+    if (pointer && i >= 0 && i < TRACE_TEXTS) {
+        bpf_probe_read_user_str(event->text[i], TRACE_TEXT_BYTES, (void *)pointer);
+    }
+}
+
+/* AF_UNIX connections: the path behind the two bytes of the family. */
+static __always_inline int read_unix_path(struct trace_event *event, unsigned long pointer)
+{
+    unsigned short family = 0;
+    bpf_probe_read_user(&family, sizeof(family), (void *)pointer);
+    if (family != 1) {
+        return 0;
+    }
+    read_text(event, 0, pointer + sizeof(family));
+    return 1;
+}
+
+/* Which calls are reported, and which of their arguments are texts. 0: not this one. */
+static __always_inline int describe_call(struct trace_event *event, long id)
+{
+    unsigned long a = event->arg[1], b = event->arg[2], c = event->arg[3];
+
+    switch (id) {
+    case __NR_mount:
+        read_text(event, 0, a);
+        read_text(event, 1, b);
+        read_text(event, 2, c);
+        return 1;
+    case __NR_umount2:
+    case __NR_chroot:
+    case __NR_sethostname:
+    case __NR_fsopen:
+        read_text(event, 0, a);
+        return 1;
+    case __NR_pivot_root:
+        read_text(event, 0, a);
+        read_text(event, 1, b);
+        return 1;
+    case __NR_open_tree:
+    case __NR_mount_setattr:
+    case __NR_fspick:
+        read_text(event, 0, b);
+        return 1;
+    case __NR_move_mount:
+        read_text(event, 0, b);
+        read_text(event, 1, event->arg[4]);
+        return 1;
+    case __NR_fsconfig:
+        read_text(event, 0, c);
+        read_text(event, 1, event->arg[4]);
+        return 1;
+    case __NR_clone3:
+        event->arg[1] = clone3_flags(a);
+        return 1;
+    case __NR_connect:
+        return read_unix_path(event, b);
+    case __NR_prctl: /* no_new_privs, the bounding set, seccomp */
+        return a == 38 || a == 24 || a == 22;
+    case __NR_clone:
+    case __NR_unshare:
+    case __NR_setns:
+    case __NR_capset:
+    case __NR_seccomp:
+    case __NR_fsmount:
+    case __NR_kill:
+    case __NR_tgkill:
+    case __NR_pidfd_send_signal:
+    case __NR_fsync:
+    case __NR_fdatasync:
+    case __NR_syncfs:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+SEC("raw_tp/sys_enter")
+int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+    long long id = (long long)ctx->args[1];
+    unsigned long long task = bpf_get_current_pid_tgid();
+    unsigned int tid = (unsigned int)task;
+
+    if (!is_tracked(task >> 32)) {
+        return 0;
+    }
+    bpf_map_update_elem(&current_call, &tid, &id, BPF_ANY);
+    struct trace_event *event = new_event(TRACE_CALL);
+    if (!event) {
+        return 0;
+    }
+    event->arg[0] = id;
+    event->arg[1] = PT_REGS_PARM1_CORE_SYSCALL(regs);
+    event->arg[2] = PT_REGS_PARM2_CORE_SYSCALL(regs);
+    event->arg[3] = PT_REGS_PARM3_CORE_SYSCALL(regs);
+    event->arg[4] = PT_REGS_PARM4_CORE_SYSCALL(regs);
+    event->arg[5] = PT_REGS_PARM5_CORE_SYSCALL(regs);
+    if (describe_call(event, id)) {
+        bpf_map_update_elem(&entered, &tid, event, BPF_ANY);
+    }
+    return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+    unsigned int tid = (unsigned int)bpf_get_current_pid_tgid();
+    struct trace_event *event = bpf_map_lookup_elem(&entered, &tid);
+    long long none = -1;
+
+    if (event) {
+        event->result = (long long)ctx->args[1];
+        event->duration_ns = bpf_ktime_get_ns() - event->ns;
+        submit(event);
+        bpf_map_delete_elem(&entered, &tid);
+    }
+    if (bpf_map_lookup_elem(&current_call, &tid)) {
+        bpf_map_update_elem(&current_call, &tid, &none, BPF_EXIST);
+    }
+    return 0;
+}
+
+/* prev leaves the CPU, next comes back to it: what lies between was a wait of next's. */
+SEC("raw_tp/sched_switch")
+int on_switch(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct task_struct *prev = (void *)ctx->args[1], *next = (void *)ctx->args[2];
+    unsigned long long now = bpf_ktime_get_ns();
+    unsigned int prev_id = BPF_CORE_READ(prev, tgid), prev_tid = BPF_CORE_READ(prev, pid);
+    unsigned int next_tid = BPF_CORE_READ(next, pid);
+
+    if (is_tracked(prev_id)) {
+        bpf_map_update_elem(&off_since, &prev_tid, &now, BPF_ANY);
+    }
+    unsigned long long *since = bpf_map_lookup_elem(&off_since, &next_tid);
+    if (!since) {
+        return 0;
+    }
+    unsigned long long began = *since;
+    bpf_map_delete_elem(&off_since, &next_tid);
+    if (now - began < wait_min_ns) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_OFF_CPU);
+    if (!event) {
+        return 0;
+    }
+    long long *call = bpf_map_lookup_elem(&current_call, &next_tid);
+    event->ns = began;
+    event->duration_ns = now - began;
+    event->pid = BPF_CORE_READ(next, tgid);
+    event->tid = next_tid;
+    event->arg[0] = call ? *call : -1;
+    submit(event);
+    return 0;
+}
+
+SEC("usdt")
+int BPF_USDT(on_span_begin, unsigned long long id, unsigned long long parent, const char *role,
+             const char *step, const char *message, const char *trace_id)
+{
+    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_SPAN_BEGIN);
+    if (!event) {
+        return 0;
+    }
+    event->arg[0] = id;
+    event->arg[1] = parent;
+    bpf_probe_read_user_str(event->text[0], TRACE_TEXT_BYTES, message);
+    /* Two short words share one text: the role in its first half, the step in its second. */
+    bpf_probe_read_user_str(event->text[1], TRACE_TEXT_BYTES / 2, role);
+    bpf_probe_read_user_str(event->text[1] + TRACE_TEXT_BYTES / 2, TRACE_TEXT_BYTES / 2, step);
+    bpf_probe_read_user_str(event->text[2], 33, trace_id);
+    submit(event);
+    return 0;
+}
+
+SEC("usdt")
+int BPF_USDT(on_span_end, unsigned long long id, unsigned long long kind, const char *error)
+{
+    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+        return 0;
+    }
+    struct trace_event *event = new_event(TRACE_SPAN_END);
+    if (!event) {
+        return 0;
+    }
+    event->arg[0] = id;
+    event->arg[1] = kind;
+    bpf_probe_read_user_str(event->text[0], TRACE_TEXT_BYTES, error);
+    submit(event);
+    return 0;
+}

@@ -1,0 +1,332 @@
+/*
+ * model.c - a recording as what it means.
+ *
+ * Room:       trace.   Called by: see model.h.
+ */
+#define CT_LAYER "trace"
+#include "model.h"
+
+#include "cleanup.h"
+#include "json.h"
+#include "path.h"
+#include "process.h"
+#include "span.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int role_by_name(const char *name)
+{
+    for (int i = 0; i < CT_ROLE_COUNT; i++) {
+        if (strcmp(ct_role_name((enum ct_role)i), name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static const char *type_of(const json_t *line)
+{
+    return ct_json_string(line, "t", "");
+}
+
+static bool is(const json_t *line, const char *type)
+{
+    return strcmp(type_of(line), type) == 0;
+}
+
+static struct model_process *find_process(const struct model *model, json_int_t pid)
+{
+    for (size_t i = model->n_processes; i > 0; i--) {
+        if (model->processes[i - 1].pid == pid) {
+            return &model->processes[i - 1];
+        }
+    }
+    return NULL;
+}
+
+const struct model_process *model_process(const struct model *model, json_int_t pid)
+{
+    return find_process(model, pid);
+}
+
+static struct model_process *get_process(struct model *model, json_int_t pid, json_int_t parent)
+{
+    struct model_process *process = find_process(model, pid);
+    if (process) {
+        return process;
+    }
+    struct model_process *grown =
+        reallocarray(model->processes, model->n_processes + 1, sizeof(*grown));
+    if (!grown) {
+        return NULL;
+    }
+    model->processes = grown;
+    process = &model->processes[model->n_processes];
+    *process = (struct model_process){
+        .pid = pid, .parent = parent, .role = -1, .colour = (int)model->n_processes};
+    model->n_processes++;
+    return process;
+}
+
+static const char *base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* What an exec makes of a process that has no spans of its own. */
+static void role_of_exec(struct model *model, struct model_process *process, const json_t *exec,
+                         json_int_t home_level)
+{
+    const char *file = ct_json_string(exec, "file", "");
+    bool deeper = ct_json_integer(exec, "level", 0) > home_level;
+
+    if (strncmp(base(file), "lxc-", 4) == 0) {
+        process->role = CT_ROLE_LXC;
+    } else if (deeper && strncmp(file, "/proc/self/fd/", 14) != 0) {
+        process->role = CT_ROLE_CONTAINER;
+    } else if (process->role < 0) {
+        const struct model_process *parent = find_process(model, process->parent);
+        process->role = parent ? parent->role : CT_ROLE_CLIENT;
+    }
+}
+
+static void add_span(struct model *model, const json_t *line, struct model_process *process)
+{
+    struct model_span *grown = reallocarray(model->spans, model->n_spans + 1, sizeof(*grown));
+    if (!grown) {
+        return;
+    }
+    model->spans = grown;
+    struct model_span *span = &model->spans[model->n_spans++];
+    *span = (struct model_span){.pid = ct_json_integer(line, "pid", 0),
+                                .role = role_by_name(ct_json_string(line, "role", "")),
+                                .begin_ns = ct_json_integer(line, "ns", 0),
+                                .step = ct_json_string(line, "step", ""),
+                                .message = ct_json_string(line, "msg", ""),
+                                .error = ""};
+    (void)snprintf(span->id, sizeof(span->id), "%s", ct_json_string(line, "id", ""));
+    if (process && !process->has_spans) {
+        process->has_spans = true;
+        process->role = span->role;
+    }
+}
+
+static struct model_span *find_span(struct model *model, const char *id)
+{
+    for (size_t i = model->n_spans; i > 0; i--) {
+        if (strcmp(model->spans[i - 1].id, id) == 0) {
+            return &model->spans[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void end_span(struct model *model, const json_t *line)
+{
+    struct model_span *span = find_span(model, ct_json_string(line, "id", ""));
+    if (span) {
+        span->end_ns = ct_json_integer(line, "ns", 0);
+        span->error = ct_json_string(line, "error", "");
+        span->failed = strcmp(ct_json_string(line, "kind", "none"), "none") != 0 &&
+                       strcmp(ct_json_string(line, "kind", "none"), "unchanged") != 0;
+    }
+}
+
+/* First pass: processes, their roles, and spans. */
+static void read_lines(struct model *model)
+{
+    json_int_t home_level = -1;
+    size_t i;
+    json_t *line;
+
+    json_array_foreach(model->lines, i, line)
+    {
+        json_int_t pid = ct_json_integer(line, "pid", 0);
+        struct model_process *process = pid ? get_process(model, pid, 0) : NULL;
+        if (process && *ct_json_string(line, "comm", "")) {
+            (void)snprintf(process->comm, sizeof(process->comm), "%s",
+                           ct_json_string(line, "comm", ""));
+        }
+        if (is(line, "fork")) {
+            int role = process ? process->role : -1;
+            struct model_process *child =
+                get_process(model, ct_json_integer(line, "child", 0), pid);
+            if (child) {
+                child->role = role;
+            }
+        } else if (is(line, "exec") && process) {
+            home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
+            role_of_exec(model, process, line, home_level);
+        } else if (is(line, "begin")) {
+            add_span(model, line, process);
+        } else if (is(line, "end")) {
+            end_span(model, line);
+        } else if (is(line, "footer")) {
+            model->footer = line;
+        }
+        json_object_set_new(line, "role", json_integer(process ? process->role : -1));
+    }
+}
+
+/* How deep a span or event stands: the spans of the same process that are open around it. */
+static int depth_at(const struct model *model, json_int_t pid, int64_t ns,
+                    const struct model_span *self)
+{
+    int depth = 0;
+    for (size_t i = 0; i < model->n_spans; i++) {
+        const struct model_span *span = &model->spans[i];
+        bool open = span->begin_ns <= ns && (span->end_ns == 0 || span->end_ns >= ns);
+        depth += span != self && span->pid == pid && open &&
+                 (span->begin_ns < ns || span < self || !self);
+    }
+    return depth;
+}
+
+static void add_row(struct model *model, const struct model_row *row)
+{
+    struct model_row *grown = reallocarray(model->rows, model->n_rows + 1, sizeof(*grown));
+    if (grown) {
+        model->rows = grown;
+        model->rows[model->n_rows++] = *row;
+    }
+}
+
+/* Second pass: the rows of the picture, in the order of time. */
+static void make_rows(struct model *model)
+{
+    size_t next_span = 0, i;
+    json_t *line;
+
+    for (size_t s = 0; s < model->n_spans; s++) {
+        model->spans[s].depth =
+            depth_at(model, model->spans[s].pid, model->spans[s].begin_ns, &model->spans[s]);
+    }
+    json_array_foreach(model->lines, i, line)
+    {
+        int64_t ns = ct_json_integer(line, "ns", 0);
+        json_int_t pid = ct_json_integer(line, "pid", 0);
+        if (is(line, "begin") && next_span < model->n_spans) {
+            const struct model_span *span = &model->spans[next_span++];
+            add_row(model, &(struct model_row){
+                               .ns = ns, .span = span, .role = span->role, .depth = span->depth});
+        } else if (!is(line, "begin") && !is(line, "end") && !is(line, "header") &&
+                   !is(line, "footer")) {
+            add_row(model, &(struct model_row){.ns = ns,
+                                               .event = line,
+                                               .role = (int)ct_json_integer(line, "role", -1),
+                                               .depth = depth_at(model, pid, ns, NULL)});
+        }
+    }
+}
+
+struct model *model_new(json_t *lines, struct ct_error *err)
+{
+    struct model *model = calloc(1, sizeof(*model));
+    if (!model) {
+        json_decref(lines);
+        return ct_fail_null(err, ENOMEM, "read a recording");
+    }
+    model->lines = lines;
+    model->header = json_array_get(lines, 0);
+    read_lines(model);
+    make_rows(model);
+    model->start_ns = model->n_rows ? model->rows[0].ns : ct_json_integer(model->header, "ns", 0);
+    model->end_ns = model->start_ns;
+    for (size_t i = 0; i < model->n_rows; i++) {
+        const struct model_row *row = &model->rows[i];
+        int64_t end = row->span && row->span->end_ns ? row->span->end_ns : row->ns;
+        model->end_ns = end > model->end_ns ? end : model->end_ns;
+    }
+    return model;
+}
+
+void model_free(struct model *model)
+{
+    if (model) {
+        json_decref(model->lines);
+        free(model->processes);
+        free(model->spans);
+        free(model->rows);
+        free(model);
+    }
+}
+
+static char *arguments_text(const json_t *argv)
+{
+    char *text = NULL;
+    size_t length = 0, i;
+    json_t *word;
+    FILE *out = open_memstream(&text, &length);
+
+    if (!out) {
+        return ct_strdup("");
+    }
+    json_array_foreach((json_t *)argv, i, word)
+    {
+        (void)fprintf(out, "%s%s", i ? " " : "", json_string_value(word));
+    }
+    (void)fclose(out);
+    return text;
+}
+
+static char *safe(char *text)
+{
+    for (char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            *c = '?';
+        }
+    }
+    return text;
+}
+
+static char *call_text(const json_t *event)
+{
+    json_int_t result = ct_json_integer(event, "ret", 0);
+    const char *text = ct_json_string(event, "text", "");
+    const char *name = ct_json_string(event, "name", "");
+    const char *failure = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
+
+    return ct_printf("%s%s%s%s%s", name, *text ? " " : "", text, failure ? " = " : "",
+                     failure ? failure : "");
+}
+
+char *model_event_text(const json_t *event)
+{
+    if (is(event, "call")) {
+        return safe(call_text(event));
+    }
+    if (is(event, "exec")) {
+        CT_AUTO_FREE char *arguments = arguments_text(json_object_get(event, "argv"));
+        return safe(ct_printf("exec %s: %s", ct_json_string(event, "file", ""), arguments));
+    }
+    if (is(event, "fork")) {
+        return ct_printf("fork: process %lld", (long long)ct_json_integer(event, "child", 0));
+    }
+    if (is(event, "exit")) {
+        json_int_t number = ct_json_integer(event, "signal", 0);
+        return number ? ct_printf("killed by %s", ct_signal_name((int)number))
+                      : ct_printf("exit %lld", (long long)ct_json_integer(event, "code", 0));
+    }
+    if (is(event, "cgroup")) {
+        return safe(ct_printf("cgroup: process %lld to %s",
+                              (long long)ct_json_integer(event, "moved", 0),
+                              ct_json_string(event, "path", "")));
+    }
+    return safe(ct_printf("waited for %s", ct_json_string(event, "reason", "")));
+}
+
+int64_t model_waited_ns(const struct model *model, int role, const char *reason)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < model->n_rows; i++) {
+        const json_t *event = model->rows[i].event;
+        if (event && is(event, "wait") && (role < 0 || model->rows[i].role == role) &&
+            (!reason || strcmp(ct_json_string(event, "reason", ""), reason) == 0)) {
+            sum += ct_json_integer(event, "dur", 0);
+        }
+    }
+    return sum;
+}

@@ -1,0 +1,74 @@
+/*
+ * model.h - a recording as what it means: processes with roles, spans in a tree, events between.
+ *
+ * Room:       trace.   Called by: the renderers (show_*.c), main.c.
+ *
+ * The rule of roles, in one place (model.c, assign_roles): a span names its role. A process takes
+ * the role of the first span it begins. A process without spans is "lxc" when its program is called
+ * lxc-*, or was started by such a one; it is "container" from its first exec inside a deeper pid
+ * namespace that is not /proc/self/fd/N (that is sysinit, the last program of LXC's side). Others
+ * take their parent's role.
+ */
+#ifndef TRACE_MODEL_H
+#define TRACE_MODEL_H
+
+#include "error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MODEL_ROLES 9 /* as in lib/steps.def */
+
+struct model_process {
+    json_int_t pid;
+    json_int_t parent;
+    int role; /* enum ct_role, or -1 */
+    bool has_spans;
+    char comm[16];
+    int colour; /* its number in the order of appearance */
+};
+
+struct model_span {
+    char id[17];
+    json_int_t pid;
+    int role; /* enum ct_role, or -1 */
+    int depth;
+    int64_t begin_ns, end_ns;           /* end 0: it was still open */
+    const char *step, *message, *error; /* borrowed; error "" when it went well */
+    bool failed;
+};
+
+/* One line of the picture: a span's begin, or an event. */
+struct model_row {
+    int64_t ns;
+    const struct model_span *span; /* or NULL */
+    const json_t *event;           /* or NULL; borrowed */
+    int role;
+    int depth;
+};
+
+struct model {
+    json_t *lines;
+    const json_t *header, *footer; /* borrowed; footer may be NULL */
+    int64_t start_ns, end_ns;
+    struct model_process *processes;
+    size_t n_processes;
+    struct model_span *spans;
+    size_t n_spans;
+    struct model_row *rows;
+    size_t n_rows;
+};
+
+/* Takes the lines over. NULL with CT_SYSTEM only when memory is out. */
+struct model *model_new(json_t *lines, struct ct_error *err);
+void model_free(struct model *model);
+
+const struct model_process *model_process(const struct model *model, json_int_t pid);
+/* "mount 'overlay' on …", "exec /bin/sh", "exit 0": an event in words, safe for a terminal. Owned.
+ */
+char *model_event_text(const json_t *event);
+/* Time that processes of a role, or all (-1), waited for a reason ("fsync"), or any (NULL). */
+int64_t model_waited_ns(const struct model *model, int role, const char *reason);
+
+#endif

@@ -1,0 +1,276 @@
+/*
+ * record.c - runs a command and records its path.
+ *
+ * Room:       trace.   Called by: main.c.
+ */
+#define CT_LAYER "trace"
+#include "record.h"
+#include "collector.h"
+#include "recording.h"
+
+#include "cleanup.h"
+#include "path.h"
+#include "process.h"
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long the rest of the tree may go on after the command, and how long it may be silent. */
+#define GRACE_NS   (2 * 1000000000LL)
+#define SILENCE_NS (200 * 1000000LL)
+
+/* Where programs with probes stand, relative to cutaway-trace: in the build tree, and installed. */
+static const char *const probe_patterns[] = {"../cutaway", "../stages/*/cutaway-*",
+                                             "../bin/cutaway", "../libexec/cutaway/cutaway-*",
+                                             "../cutaway-*"};
+
+static void add_binary(char ***binaries, size_t *n, const char *path)
+{
+    char *real = realpath(path, NULL);
+    for (size_t i = 0; real && i < *n; i++) {
+        if (strcmp((*binaries)[i], real) == 0) {
+            free(real);
+            return;
+        }
+    }
+    struct stat status;
+    bool program =
+        real && stat(real, &status) == 0 && S_ISREG(status.st_mode) && access(real, X_OK) == 0;
+    char **grown = program ? reallocarray(*binaries, *n + 2, sizeof(*grown)) : NULL;
+    if (!grown) {
+        free(real);
+        return;
+    }
+    grown[(*n)++] = real;
+    grown[*n] = NULL;
+    *binaries = grown;
+}
+
+/* All binaries that may carry our probes: next to us, and those that were named. Owned. */
+static char **find_binaries(const struct record_request *request)
+{
+    char **binaries = calloc(1, sizeof(*binaries));
+    size_t n = 0;
+    struct ct_error ignored = {0};
+    CT_AUTO_FREE char *self = ct_self_path(&ignored);
+
+    if (self) {
+        *strrchr(self, '/') = '\0';
+    }
+    for (size_t i = 0; self && i < sizeof(probe_patterns) / sizeof(probe_patterns[0]); i++) {
+        CT_AUTO_FREE char *pattern = ct_join(self, probe_patterns[i]);
+        glob_t found;
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            for (size_t j = 0; j < found.gl_pathc; j++) {
+                add_binary(&binaries, &n, found.gl_pathv[j]);
+            }
+            globfree(&found);
+        }
+    }
+    for (const char *const *probe = request->probes; probe && *probe; probe++) {
+        add_binary(&binaries, &n, *probe);
+    }
+    return binaries;
+}
+
+struct recorder {
+    FILE *out;
+    struct collector *collector; /* NULL: spans only */
+    int span_fd;                 /* the file that programs append their spans to, or -1 */
+    int64_t last_event_ns;       /* CLOCK_MONOTONIC, when something last came */
+};
+
+static void on_event(void *context, const struct trace_event *event)
+{
+    struct recorder *recorder = context;
+    recorder->last_event_ns = ct_monotonic_ns();
+    recording_event(recorder->out, event);
+}
+
+/* The child waits at the gate until everything is attached, so that nothing of the command is
+ * missed. */
+static pid_t start_at_gate(const struct record_request *request, int span_fd, int *ret_gate,
+                           struct ct_error *err)
+{
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) < 0) {
+        return ct_fail(err, errno, "make a pipe");
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        char go;
+        (void)close(gate[1]);
+        if (read(gate[0], &go, 1) != 1) {
+            _exit(125); /* the recorder gave up */
+        }
+        if (span_fd >= 0) {
+            CT_AUTO_FREE char *number = ct_printf("%d", span_fd);
+            (void)setenv("CUTAWAY_TRACE_FD", number, 1);
+        }
+        (void)execvp(request->command[0], request->command);
+        int failure = errno;
+        (void)fprintf(stderr, "cutaway-trace: run '%s': %s\n", request->command[0],
+                      strerror(failure));
+        _exit(failure == ENOENT ? 127 : 126);
+    }
+    (void)close(gate[0]);
+    if (pid < 0) {
+        (void)close(gate[1]);
+        return ct_fail(err, errno, "start the command");
+    }
+    *ret_gate = gate[1];
+    return pid;
+}
+
+/* True when there is nothing more to wait for after the command's end. */
+static bool is_over(const struct recorder *recorder, int64_t ended_ns)
+{
+    int64_t now = ct_monotonic_ns();
+    if (!recorder->collector || collector_alive(recorder->collector) == 0) {
+        return true;
+    }
+    return now - ended_ns > GRACE_NS || now - recorder->last_event_ns > SILENCE_NS;
+}
+
+/* Reads events until the command, and a moment of what it left, is over. */
+static int follow(struct recorder *recorder, pid_t pid, int *ret_status, struct ct_error *err)
+{
+    int64_t ended_ns = 0;
+
+    while (!ended_ns || !is_over(recorder, ended_ns)) {
+        if (recorder->collector) {
+            if (collector_poll(recorder->collector, 20, err) < 0) {
+                return -1;
+            }
+        } else {
+            (void)poll(NULL, 0, 5);
+        }
+        if (!ended_ns && waitpid(pid, ret_status, WNOHANG) == pid) {
+            ended_ns = ct_monotonic_ns();
+            recorder->last_event_ns = ended_ns;
+        }
+    }
+    return recorder->collector && collector_poll(recorder->collector, 0, err) < 0 ? -1 : 0;
+}
+
+/* What the programs wrote themselves becomes part of the recording. */
+static void take_span_lines(const struct recorder *recorder)
+{
+    CT_AUTO_FILE FILE *in = recorder->span_fd >= 0 ? fdopen(dup(recorder->span_fd), "r") : NULL;
+    CT_AUTO_FREE char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+
+    if (in) {
+        rewind(in);
+    }
+    while (in && (length = getline(&line, &size, in)) > 0) {
+        recording_span_line(recorder->out, line, (size_t)length);
+    }
+}
+
+/* The file for spans without BPF: no name, appended to by all. */
+static int open_span_file(struct ct_error *err)
+{
+    char path[] = "/tmp/cutaway-spans-XXXXXX";
+    int fd = mkostemp(path, O_APPEND); /* not O_CLOEXEC: the command inherits it */
+    if (fd < 0) {
+        return ct_fail(err, errno, "make a file for spans");
+    }
+    (void)unlink(path);
+    int high = fcntl(fd, F_DUPFD, 100); /* out of the way of the command's own descriptors */
+    (void)close(fd);
+    return high < 0 ? ct_fail(err, errno, "keep a descriptor for spans") : high;
+}
+
+/* BPF if it can be had, else the file. missing says why not. */
+static int open_sources(struct recorder *recorder, const struct record_request *request,
+                        char missing[512], struct ct_error *err)
+{
+    struct ct_error why = {0};
+    CT_AUTO_STRV char **binaries = find_binaries(request);
+
+    missing[0] = '\0';
+    if (request->no_bpf) {
+        (void)snprintf(missing, 512, "kernel events were not asked for (--no-bpf)");
+    } else {
+        recorder->collector =
+            collector_open((const char *const *)binaries, on_event, recorder, &why);
+        if (!recorder->collector) {
+            (void)ct_error_render(&why, missing, 512);
+        }
+    }
+    if (!recorder->collector) {
+        recorder->span_fd = open_span_file(err);
+        return recorder->span_fd < 0 ? -1 : 0;
+    }
+    return 0;
+}
+
+static int run_recorded(struct recorder *recorder, const struct record_request *request,
+                        int *ret_status, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int gate = -1;
+    pid_t pid = start_at_gate(request, recorder->span_fd, &gate, err);
+
+    if (pid < 0) {
+        return -1;
+    }
+    if (recorder->collector && collector_follow(recorder->collector, pid, err) < 0) {
+        ct_cleanup_close(&gate);
+        gate = -1;
+        (void)waitpid(pid, NULL, 0);
+        return -1;
+    }
+    /* Ctrl-C is for the command; we record how it takes it. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGQUIT, SIG_IGN);
+    if (write(gate, "g", 1) != 1) {
+        return ct_fail(err, errno, "start the command");
+    }
+    return follow(recorder, pid, ret_status, err);
+}
+
+int record_run(const struct record_request *request, int *ret_exit_code, struct ct_error *err)
+{
+    CT_AUTO_FILE FILE *out = fopen(request->output, "we");
+    struct recorder recorder = {.out = out, .span_fd = -1};
+    char missing[512];
+    int status = 0;
+
+    if (!out) {
+        return ct_fail(err, errno, "write recording '%.120s'", request->output);
+    }
+    if (open_sources(&recorder, request, missing, err) < 0) {
+        return -1;
+    }
+    if (missing[0]) {
+        (void)fprintf(stderr, "cutaway-trace: kernel events are not recorded: %s\n", missing);
+    }
+    recording_header(out, request->command, ct_monotonic_ns(), missing);
+    int result = run_recorded(&recorder, request, &status, err);
+    unsigned long long lost = recorder.collector ? collector_lost(recorder.collector) : 0;
+    take_span_lines(&recorder);
+    recording_footer(out, ct_monotonic_ns(), ct_exit_code(status), lost);
+    collector_close(recorder.collector);
+    ct_cleanup_close(&recorder.span_fd);
+    if (lost > 0) {
+        (void)fprintf(stderr,
+                      "cutaway-trace: %llu events were lost: the kernel had no room for them\n",
+                      lost);
+    }
+    if (result == 0 && fflush(out) != 0) {
+        result = ct_fail(err, errno, "write recording '%.120s'", request->output);
+    }
+    *ret_exit_code = ct_exit_code(status);
+    return result;
+}

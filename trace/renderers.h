@@ -1,0 +1,27 @@
+/*
+ * renderers.h - the ways to show a recording: one file each, one row in a table (main.c).
+ *
+ * Room:       trace.   Called by: main.c.
+ */
+#ifndef TRACE_RENDERERS_H
+#define TRACE_RENDERERS_H
+
+#include "model.h"
+
+#include <stdio.h>
+
+struct render_options {
+    int width; /* columns */
+    bool colour;
+};
+
+int render_waterfall(FILE *out, const struct model *model, const struct render_options *options,
+                     struct ct_error *err);
+int render_story(FILE *out, const struct model *model, const struct render_options *options,
+                 struct ct_error *err);
+int render_chrome(FILE *out, const struct model *model, const struct render_options *options,
+                  struct ct_error *err);
+int render_jsonl(FILE *out, const struct model *model, const struct render_options *options,
+                 struct ct_error *err);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * show_waterfall.c - the picture in the terminal: time runs down, bars show when and how long.
+ *
+ * Room:       trace.   Called by: main.c (table of renderers).
+ *
+ *      ms role       bar          what
+ *     0.0 client     ▇▇▇▇▇▇▇▇▇▇   cutaway start web                         41.2 ms
+ *     0.3 engine      ▇▇▇▇▇▇▇       engine_container_start(web)
+ *     9.1 lxc            ·            clone3 CLONE_NEWNS|CLONE_NEWPID…
+ *
+ * One colour is one process: stage 01 is nearly one colour, stage 04 is six.
+ */
+#define CT_LAYER "trace"
+#include "renderers.h"
+
+#include "cleanup.h"
+#include "json.h"
+#include "path.h"
+#include "span.h"
+
+#include <string.h>
+
+#define TIME_COLUMNS  8
+#define ROLE_COLUMNS  10
+#define BAR_MIN       10
+#define BAR_MAX       40
+#define QUIET_WAIT_NS 1000000 /* shorter waits are summed up at the end, not drawn */
+
+/* Colours that can be told apart on light and dark backgrounds. */
+static const char *const colours[] = {"\033[36m", "\033[33m", "\033[35m",
+                                      "\033[32m", "\033[34m", "\033[91m"};
+
+struct page {
+    FILE *out;
+    const struct model *model;
+    const struct render_options *options;
+    int bar; /* columns */
+};
+
+static double ms(int64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static const char *role_text(int role)
+{
+    return role >= 0 ? ct_role_name((enum ct_role)role) : "-";
+}
+
+static const char *colour_of(const struct page *page, json_int_t pid)
+{
+    const struct model_process *process = model_process(page->model, pid);
+    return page->options->colour && process
+               ? colours[(size_t)process->colour % (sizeof(colours) / sizeof(colours[0]))]
+               : "";
+}
+
+/* The part of the bar's columns that [begin, end] covers; at least one. */
+static void print_bar(const struct page *page, int64_t begin, int64_t end, const char *mark)
+{
+    int64_t all = page->model->end_ns - page->model->start_ns;
+    int from = all > 0 ? (int)((begin - page->model->start_ns) * page->bar / all) : 0;
+    int to = all > 0 ? (int)((end - page->model->start_ns) * page->bar / all) : 0;
+
+    from = from < 0 ? 0 : from >= page->bar ? page->bar - 1 : from;
+    to = to >= page->bar ? page->bar - 1 : to < from ? from : to;
+    for (int i = 0; i < page->bar; i++) {
+        (void)fputs(i >= from && i <= to ? mark : " ", page->out);
+    }
+}
+
+/* At most n columns of a UTF-8 text, "…" at the end when it was cut. */
+static void print_cut(FILE *out, const char *text, int n)
+{
+    int columns = 0;
+    const char *c = text;
+    for (; *c; c++) {
+        columns += ((unsigned char)*c & 0xC0) != 0x80;
+        if (columns > n) {
+            break;
+        }
+    }
+    if (!*c) {
+        (void)fputs(text, out);
+        return;
+    }
+    columns = 0;
+    for (c = text; *c; c++) {
+        columns += ((unsigned char)*c & 0xC0) != 0x80;
+        if (columns >= n) {
+            break;
+        }
+        (void)fputc(*c, out);
+    }
+    (void)fputs("…", out);
+}
+
+static void print_row(const struct page *page, int64_t ns, int role, json_int_t pid, int64_t end,
+                      const char *mark, int depth, const char *text)
+{
+    int indent = depth > 8 ? 8 : depth;
+    int left = page->options->width - TIME_COLUMNS - ROLE_COLUMNS - page->bar - 3 - 2 * indent;
+
+    (void)fprintf(page->out, "%*.1f %s%-*s", TIME_COLUMNS - 1, ms(ns - page->model->start_ns),
+                  colour_of(page, pid), ROLE_COLUMNS, role_text(role));
+    print_bar(page, ns, end, mark);
+    (void)fprintf(page->out, "%s  %*s", page->options->colour ? "\033[0m" : "", 2 * indent, "");
+    print_cut(page->out, text, left > 10 ? left : 10);
+    (void)fputc('\n', page->out);
+}
+
+static char *safe_copy(const char *text)
+{
+    char *copy = ct_strdup(text);
+    for (char *c = copy; *c; c++) {
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+    }
+    return copy;
+}
+
+static void print_span(const struct page *page, const struct model_row *row)
+{
+    const struct model_span *span = row->span;
+    int64_t end = span->end_ns ? span->end_ns : page->model->end_ns;
+    CT_AUTO_FREE char *message = safe_copy(span->message);
+    CT_AUTO_FREE char *error = safe_copy(span->error);
+    CT_AUTO_FREE char *text =
+        span->end_ns
+            ? ct_printf("%s: %s (%.1f ms)%s%s", span->step, message, ms(end - span->begin_ns),
+                        span->failed ? " FAILED: " : "", span->failed ? error : "")
+            : ct_printf("%s: %s (goes on)", span->step, message);
+
+    print_row(page, row->ns, row->role, span->pid, end, page->options->colour ? "▇" : "=",
+              row->depth, text);
+}
+
+/* Whether an event is worth a row: calls that only look, and short waits, are not. */
+static bool is_drawn(const json_t *event)
+{
+    const char *type = ct_json_string(event, "t", "");
+    const char *name = ct_json_string(event, "name", "");
+    if (strcmp(type, "wait") == 0) {
+        return ct_json_integer(event, "dur", 0) >= QUIET_WAIT_NS;
+    }
+    return !(strcmp(name, "clone") == 0 || strcmp(name, "clone3") == 0) ||
+           *ct_json_string(event, "text", "");
+}
+
+/* How many of the rows from i on say the same of the same process: they become one. */
+static size_t same_rows(const struct model *model, size_t i, const char *text)
+{
+    size_t n = 1;
+    for (; i + n < model->n_rows && model->rows[i + n].event; n++) {
+        const struct model_row *next = &model->rows[i + n];
+        CT_AUTO_FREE char *words = model_event_text(next->event);
+        if (strcmp(words, text) != 0 || ct_json_integer(next->event, "pid", 0) !=
+                                            ct_json_integer(model->rows[i].event, "pid", 0)) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* Returns how many rows it told. */
+static size_t print_event(const struct page *page, size_t i)
+{
+    const struct model_row *row = &page->model->rows[i];
+    json_int_t duration = ct_json_integer(row->event, "dur", 0);
+    CT_AUTO_FREE char *words = model_event_text(row->event);
+    size_t n = same_rows(page->model, i, words);
+    CT_AUTO_FREE char *times = n > 1 ? ct_printf(" (%zu times)", n) : ct_strdup("");
+    CT_AUTO_FREE char *text = duration >= QUIET_WAIT_NS
+                                  ? ct_printf("%s (%.1f ms)%s", words, ms(duration), times)
+                                  : ct_printf("%s%s", words, times);
+
+    if (is_drawn(row->event)) {
+        print_row(page, row->ns, row->role, ct_json_integer(row->event, "pid", 0),
+                  row->ns + duration, page->options->colour ? "·" : ".", row->depth, text);
+    }
+    return n;
+}
+
+static void print_head(const struct page *page)
+{
+    const json_t *header = page->model->header;
+    size_t i;
+    json_t *word;
+
+    (void)fprintf(page->out, "$");
+    json_array_foreach(json_object_get(header, "command"), i, word)
+    {
+        CT_AUTO_FREE char *text = safe_copy(json_string_value(word) ? json_string_value(word) : "");
+        (void)fprintf(page->out, " %s", text);
+    }
+    (void)fprintf(page->out, "\n\n%*s %-*s%-*s  what\n", TIME_COLUMNS - 1, "ms", ROLE_COLUMNS,
+                  "role", page->bar, "when");
+}
+
+/* The processes in the order they appeared, with their colours: the legend. */
+static void print_processes(const struct page *page)
+{
+    (void)fprintf(page->out, "\nprocesses:");
+    for (size_t i = 0; i < page->model->n_processes; i++) {
+        const struct model_process *process = &page->model->processes[i];
+        CT_AUTO_FREE char *name = safe_copy(process->comm);
+        (void)fprintf(page->out, " %s%s[%lld]=%s%s", colour_of(page, process->pid), name,
+                      (long long)process->pid, role_text(process->role),
+                      page->options->colour ? "\033[0m" : "");
+    }
+    (void)fputc('\n', page->out);
+}
+
+static void print_foot(const struct page *page)
+{
+    const json_t *header = page->model->header;
+    json_int_t lost = ct_json_integer(page->model->footer, "lost", 0);
+
+    print_processes(page);
+    if (!ct_json_bool(header, "kernel_events", true)) {
+        CT_AUTO_FREE char *why = safe_copy(ct_json_string(header, "missing", ""));
+        (void)fprintf(page->out, "kernel: not recorded: %s\n", why);
+    }
+    if (lost > 0) {
+        (void)fprintf(page->out, "%lld events were lost\n", (long long)lost);
+    }
+}
+
+int render_waterfall(FILE *out, const struct model *model, const struct render_options *options,
+                     struct ct_error *err)
+{
+    int bar = (options->width - TIME_COLUMNS - ROLE_COLUMNS) / 5;
+    struct page page = {.out = out,
+                        .model = model,
+                        .options = options,
+                        .bar = bar < BAR_MIN   ? BAR_MIN
+                               : bar > BAR_MAX ? BAR_MAX
+                                               : bar};
+    (void)err;
+
+    print_head(&page);
+    for (size_t i = 0; i < model->n_rows;) {
+        if (model->rows[i].span) {
+            print_span(&page, &model->rows[i++]);
+        } else {
+            i += print_event(&page, i);
+        }
+    }
+    print_foot(&page);
+    return 0;
+}
