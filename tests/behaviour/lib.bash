@@ -58,6 +58,7 @@ behaviour_teardown() {
   if ! leaks=$(_wait_for_no_leaks "$ids" "$networks"); then
     _end_leaked_processes
     _unmount_leaked
+    _remove_kernel_leaks "$ids" "$networks"
     _remove_home
     echo "left behind:"
     echo "$leaks"
@@ -175,6 +176,19 @@ _end_leaked_processes() {
 
 _unmount_leaked() {
   _leaked_mounts | tac | while read -r target; do umount -l "$target" 2>/dev/null; done
+  return 0
+}
+
+# So that one leak fails one test, and not also those after it.
+_remove_kernel_leaks() {
+  local id
+  for id in $1; do
+    find /sys/fs/cgroup -depth -type d -path "*$id*" -exec rmdir {} \; 2>/dev/null
+  done
+  for id in $2; do
+    ip link delete "ct-$id" 2>/dev/null
+    nft delete table inet "cutaway-$id" 2>/dev/null
+  done
   return 0
 }
 

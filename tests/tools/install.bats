@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# install.bats - what `make install` puts where, and that it finds its parts there.
+
+BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_require_minimum_version 1.8.0
+
+setup_file() {
+  local checkout
+  checkout=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+  export PREFIX=$BATS_FILE_TMPDIR/usr/local
+  DESTDIR=$BATS_FILE_TMPDIR meson install -C "${BUILD:-$checkout/build}" --no-rebuild --quiet
+}
+
+@test "the launcher finds the installed stage" {
+  run -0 env -u CUTAWAY_STAGE "$PREFIX/bin/cutaway" version --format '{{.Client.Version}}'
+  assert_output --regexp '^[0-9]+\.[0-9]+\.[0-9]+$'
+}
+
+@test "the embedded image is installed" {
+  run -0 tar -tf "$PREFIX/share/cutaway/images/busybox.tar"
+  assert_line index.json
+}
+
+@test "each command that the overview names has a manual page" {
+  local command
+  run -0 sed -n 's/^\.It Cm \([a-z]*\)$/\1/p' "$PREFIX/share/man/man1/cutaway.1"
+  assert_line run
+  assert_line inspect
+  for command in "${lines[@]}"; do
+    [ -s "$PREFIX/share/man/man1/cutaway-$command.1" ] || fail "no page for $command"
+  done
+}
+
+@test "bash completes commands" {
+  # shellcheck source=/dev/null
+  source "$PREFIX/share/bash-completion/completions/cutaway"
+  COMP_WORDS=(cutaway unp) COMP_CWORD=1
+  _cutaway
+  assert_equal "${COMPREPLY[*]}" unpause
+}
+
+@test "make views writes a tree of the stage with its headers" {
+  local checkout
+  checkout=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+  run -0 "$checkout/tools/views"
+  assert_line --regexp '/01: [0-9]+ files, [0-9]+ lines of C$'
+  for file in main.c lib/error.h cli/commands.c engine/engine.h execdriver/execdriver.h; do
+    [ -s "${BUILD:-$checkout/build}/view/01/$file" ] || fail "$file is not in the view"
+  done
+}
