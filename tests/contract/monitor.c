@@ -27,10 +27,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define START_MS 30000
@@ -635,6 +637,44 @@ static void it_starts_again_after_a_killed_monitor(void **state)
     assert_int_equal(exit_code(w), 2);
 }
 
+/* Kills the monitor of a start that goes on, delay_ms after it took its lock. */
+static void kill_half_way(struct world *w, int delay_ms)
+{
+    struct ct_error err = {0};
+    int64_t deadline_ns = ct_monotonic_ns() + END_MS * 1000000LL;
+
+    pid_t starter = fork();
+    if (starter == 0) {
+        _exit(monitor_start(&w->paths, w->container, NULL, 0, START_MS, &err) == 0 ? 0 : 1);
+    }
+    while (container_monitor(w->container) == 0 && ct_monotonic_ns() < deadline_ns) {
+        (void)poll(NULL, 0, 1);
+    }
+    (void)poll(NULL, 0, delay_ms);
+    kill_monitor(w);
+    assert_int_equal(waitpid(starter, NULL, 0), starter);
+}
+
+static void a_start_that_is_killed_half_way_stands_in_nobodys_way(void **state)
+{
+    struct world *w = *state;
+    struct ct_error err = {0};
+    make(w, "sleep 100", "{}", "{}");
+
+    for (int delay_ms = 0; delay_ms <= 60; delay_ms += 6) {
+        kill_half_way(w, delay_ms);
+        must(container_reload(w->container, &err), &err);
+        must(monitor_reconcile(&w->paths, w->container, &err), &err);
+        if (!container_is_running(w->container)) { /* else it ran already, and was adopted */
+            must(monitor_start(&w->paths, w->container, NULL, 0, START_MS, &err), &err);
+        }
+        must(monitor_signal(w->container, SIGKILL, true, &err), &err);
+        await(w, has_ended);
+        await_no_monitor(w->container);
+    }
+    assert_nothing_mounted(w);
+}
+
 static void a_monitor_that_is_told_to_end_stops_its_container_politely(void **state)
 {
     struct world *w = *state;
@@ -762,6 +802,7 @@ int main(int argc, char **argv)
         CASE(an_end_that_nobody_saw_is_137),
         CASE(what_a_reboot_ended_is_255),
         CASE(it_starts_again_after_a_killed_monitor),
+        CASE(a_start_that_is_killed_half_way_stands_in_nobodys_way),
         CASE(a_monitor_that_is_told_to_end_stops_its_container_politely),
         CASE(a_paused_container_dies_of_a_kill),
         CASE(a_health_check_tells_when_it_gets_well),

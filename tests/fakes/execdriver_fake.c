@@ -466,3 +466,12 @@ struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, str
     }
     return (struct exec_job *)job;
 }
+
+/* What another process's fake left ends by itself: its sysinit has lost the handshake. */
+int exec_forget(const char *id, const char *state_dir, struct ct_error *err)
+{
+    (void)id;
+    (void)state_dir;
+    (void)err;
+    return 0;
+}

@@ -194,6 +194,13 @@ void exec_keep(const int *fds, size_t n); /* for the next exec_create(); n <= 4,
 json_t *exec_save(const struct exec_job *job);
 struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, struct ct_error *err);
 
+/*
+ * exec_forget - ends and removes what a caller left of the job `id` that was killed within
+ * exec_create(), before it could exec_save(). The caller knows that nobody holds the job. Nothing
+ * left: no error, and cheap.
+ */
+int exec_forget(const char *id, const char *state_dir, struct ct_error *err);
+
 /* Ends what still runs, removes cgroups, mounts and files of the driver, and frees the job. NULL is
  * allowed. */
 int exec_delete(struct exec_job *job, struct ct_error *err);

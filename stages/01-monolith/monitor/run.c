@@ -346,7 +346,8 @@ static int create_job(struct monitor *monitor, struct spec *spec, int timeout_ms
     CT_AUTO_FREE char *state_dir = NULL;
     int kept[STREAMS_KEPT_MAX];
 
-    if ((joined && !netns) || make_state_dir(container, &state_dir, err) < 0) {
+    if ((joined && !netns) || make_state_dir(container, &state_dir, err) < 0 ||
+        exec_forget(container->id, state_dir, err) < 0) { /* of a start that was killed half way */
         return -1;
     }
     CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_CREATE, "exec_create(%.12s, %s)", container->id,
@@ -531,6 +532,11 @@ void run_finish(struct monitor *monitor, struct run_end *ret)
 
 int run_clean_up(const struct places *places, struct container *container, struct ct_error *err)
 {
+    CT_AUTO_FREE char *state_dir = NULL;
+    if (make_state_dir(container, &state_dir, err) < 0 ||
+        exec_forget(container->id, state_dir, err) < 0) {
+        return -1;
+    }
     struct network_store *networks =
         network_store_open(places->networks, places->run_networks, err);
     int result = networks ? network_forget(networks, container->id, err) : -1;

@@ -18,12 +18,16 @@
 #include "lxc_events.h"
 #include "path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define FORGET_TIMEOUT_MS 5000
 
 /* ---- who is it ------------------------------------------------------------------------------ */
 
@@ -155,4 +159,57 @@ struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, str
     cgroup_oom_watch(&job->cgroup, &job->oom);
     take_back(job, saved, ret_fds, n_fds);
     return job;
+}
+
+/* ---- forget --------------------------------------------------------------------------------- */
+
+/* True when the process is the lxc-start of that job, whatever it is doing. */
+static bool is_runtime_of(const char *pid, const char *id)
+{
+    struct ct_error ignored = {0};
+    CT_AUTO_FREE char *path = ct_printf("/proc/%s/cmdline", pid);
+    CT_AUTO_FREE char *text = NULL;
+    /* As launch.c starts it; words end with NUL. */
+    CT_AUTO_FREE char *expected = ct_printf("lxc-start -F -n %s -f ", id);
+    ssize_t length = ct_read_file_at(AT_FDCWD, path, 1 << 20, &text, &ignored);
+
+    for (ssize_t i = 0; i < length; i++) {
+        text[i] = text[i] ? text[i] : ' ';
+    }
+    return length > 0 && strncmp(text, expected, strlen(expected)) == 0;
+}
+
+/*
+ * A lxc-start whose caller was killed may wait for ever for a child that is gone; and one that has
+ * only begun is in no control group yet. So it is looked for by its command line.
+ */
+static void kill_runtime(const char *id)
+{
+    CT_AUTO_DIR DIR *proc = opendir("/proc");
+    struct ct_error ignored = {0};
+
+    for (struct dirent *e = proc ? readdir(proc) : NULL; e; e = readdir(proc)) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        CT_AUTO_CLOSE int pidfd = pid > 0 ? ct_pidfd_open(pid, &ignored) : -1;
+        /* Compared after opening, as in find_process(). */
+        if (pidfd >= 0 && is_runtime_of(e->d_name, id)) {
+            (void)ct_pidfd_signal(pidfd, SIGKILL, &ignored);
+            (void)ct_wait_readable(pidfd, -1, FORGET_TIMEOUT_MS, &ignored);
+        }
+    }
+}
+
+int exec_forget(const char *id, const char *state_dir, struct ct_error *err)
+{
+    CT_AUTO_FREE char *lxcpath = events_lxcpath(id);
+
+    if (access(lxcpath, F_OK) < 0) { /* the first thing that a job makes, and the last to go */
+        return 0;
+    }
+    struct exec_job *job = job_new(id, state_dir, err);
+    if (!job) {
+        return ct_while(err, "forget the job '%s'", id);
+    }
+    kill_runtime(id);
+    return exec_delete(job, err);
 }
