@@ -1088,6 +1088,57 @@ static void untar_follows_links_inside_the_root_only(void **state)
     assert_int_equal(missing.kind, CT_NOT_FOUND); /* the canary's path means nothing in there */
 }
 
+/* Exchanges root/dir and root/link, a symlink to the canary, until it is killed. */
+static pid_t start_swapping(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        CT_AUTO_FREE char *dir = at("root/dir");
+        CT_AUTO_FREE char *link = at("root/link");
+        for (;;) {
+            (void)renameat2(AT_FDCWD, dir, AT_FDCWD, link, RENAME_EXCHANGE);
+        }
+    }
+    return child;
+}
+
+static void a_directory_swapped_for_a_link_meanwhile_leads_nowhere(void **state)
+{
+    (void)state;
+    need_root();
+    aim_at_canary();
+    CT_AUTO_CLOSE int root = tree_root("root");
+    CT_AUTO_FREE char *dir = at("root/dir");
+    CT_AUTO_FREE char *link = at("root/link");
+    assert_int_equal(mkdir(dir, 0755), 0);
+    assert_int_equal(symlink(canary_path, link), 0);
+    struct tar_maker *maker = tar_new(0);
+    tar_add(maker, S_IFREG | 0666, "dir/secret", "overwritten");
+    tar_next_device(maker, 1, 3);
+    tar_add(maker, S_IFCHR | 0666, "dir/null", NULL);
+    tar_add(maker, S_IFLNK | 0777, "dir/new", "x");
+    size_t size = 0;
+    CT_AUTO_FREE char *bytes = tar_finish(maker, &size);
+    pid_t swapper = start_swapping();
+
+    for (int i = 0; i < 1500; i++) { /* CVE-2018-15664: each try may win or lose the race */
+        struct ct_error err = {0};
+        CT_AUTO_CLOSE int in = memory_fd(bytes, size);
+        CT_AUTO_CLOSE int out = memory_fd("", 0);
+        char found[8192] = "";
+        (void)snapshot_untar(root, "/", in, false, &err);
+        (void)snapshot_tar(root, "/dir/", "", out, &err);
+        ssize_t n = pread(out, found, sizeof(found) - 1, 0);
+        /* a header's name may be "secret"; the canary's contents would stand after one */
+        assert_true(n < 1024 || memcmp(found + 512, "secret", 6) != 0);
+    }
+
+    assert_int_equal(kill(swapper, SIGKILL), 0);
+    assert_int_equal(waitpid(swapper, NULL, 0), swapper);
+    assert_canary_unharmed();
+}
+
 static void untar_refuses_to_swap_directories_and_files_when_asked(void **state)
 {
     (void)state;
@@ -1210,6 +1261,7 @@ int main(void)
         ONCE(a_tree_survives_the_way_through_a_tar),
         ONCE(a_sparse_file_stays_sparse),
         ONCE(untar_follows_links_inside_the_root_only),
+        ONCE(a_directory_swapped_for_a_link_meanwhile_leads_nowhere),
         ONCE(untar_refuses_to_swap_directories_and_files_when_asked),
         ONCE(untar_takes_whiteouts_as_plain_names),
         ONCE(a_copied_tree_keeps_links_owners_and_times),

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FD_BLOCK (1u << 20) /* large enough that the hash thread's wake-ups do not count */
+#define FD_BLOCK (1u << 18) /* large enough that the hash thread's wake-ups do not count */
 
 /*
  * The hash runs in a thread of its own while the tar reader works on the same block, because
@@ -174,7 +174,7 @@ static ssize_t read_plain(struct layer_stream *stream, const void **ret_data)
         if (result == ARCHIVE_EOF) {
             stream->at_end = true;
         } else if (result < ARCHIVE_WARN) {
-            (void)stream_failed(stream, stream->bytes, "read layer", &stream->error);
+            (void)stream_failed(stream, stream->bytes, "read tar", &stream->error);
             return -1;
         } else if (size > 0) {
             hasher_give(&stream->hasher, *ret_data, size);
@@ -203,14 +203,14 @@ static int open_bytes(struct layer_stream *stream, struct ct_error *err)
         archive_read_support_format_raw(stream->bytes) != ARCHIVE_OK ||
         archive_read_support_format_empty(stream->bytes) != ARCHIVE_OK ||
         archive_read_open(stream->bytes, stream, NULL, read_bytes, NULL) != ARCHIVE_OK) {
-        return stream_failed(stream, stream->bytes, "read layer", err);
+        return stream_failed(stream, stream->bytes, "read tar", err);
     }
     int result = archive_read_next_header(stream->bytes, &entry);
     if (result == ARCHIVE_EOF) {
         stream->at_end = true;
         return 0;
     }
-    return result < ARCHIVE_WARN ? stream_failed(stream, stream->bytes, "read layer", err) : 0;
+    return result < ARCHIVE_WARN ? stream_failed(stream, stream->bytes, "read tar", err) : 0;
 }
 
 static int open_tar(struct layer_stream *stream, struct ct_error *err)
@@ -218,7 +218,7 @@ static int open_tar(struct layer_stream *stream, struct ct_error *err)
     if (archive_read_support_format_tar(stream->tar) != ARCHIVE_OK ||
         archive_read_support_format_empty(stream->tar) != ARCHIVE_OK ||
         archive_read_open(stream->tar, stream, NULL, read_tar, NULL) != ARCHIVE_OK) {
-        return stream_failed(stream, stream->tar, "read layer", err);
+        return stream_failed(stream, stream->tar, "read tar", err);
     }
     return 0;
 }
@@ -236,7 +236,7 @@ struct layer_stream *stream_open(snapshot_read_fn read, void *context, bool hash
     }
     if (!stream || !stream->bytes || !stream->tar) {
         stream_close(stream);
-        return ct_fail_null(err, ENOMEM, "read layer");
+        return ct_fail_null(err, ENOMEM, "read tar");
     }
     if ((hashed && hasher_init(&stream->hasher, err) < 0) || open_bytes(stream, err) < 0 ||
         open_tar(stream, err) < 0) {
@@ -264,7 +264,7 @@ int stream_next(struct layer_stream *stream, struct archive_entry **ret, struct 
         return 0;
     }
     /* A warning is about a name that is not UTF-8: its bytes are taken as they are. */
-    return result < ARCHIVE_WARN ? stream_failed(stream, stream->tar, "read layer", err) : 1;
+    return result < ARCHIVE_WARN ? stream_failed(stream, stream->tar, "read tar", err) : 1;
 }
 
 int stream_data(struct layer_stream *stream, const void **ret_data, size_t *ret_size,
@@ -277,7 +277,7 @@ int stream_data(struct layer_stream *stream, const void **ret_data, size_t *ret_
         return 0;
     }
     *ret_offset = offset;
-    return result < ARCHIVE_WARN ? stream_failed(stream, stream->tar, "read layer", err) : 1;
+    return result < ARCHIVE_WARN ? stream_failed(stream, stream->tar, "read tar", err) : 1;
 }
 
 int stream_finish(struct layer_stream *stream, char text[static 72], struct ct_error *err)
@@ -309,13 +309,13 @@ ssize_t fd_source_read(void *context, const void **ret_data, struct ct_error *er
         source->buffer = malloc(FD_BLOCK);
     }
     if (!source->buffer) {
-        return ct_fail(err, ENOMEM, "read layer");
+        return ct_fail(err, ENOMEM, "read tar");
     }
     do {
         n = read(source->fd, source->buffer, FD_BLOCK);
     } while (n < 0 && errno == EINTR);
     *ret_data = source->buffer;
-    return n < 0 ? ct_fail(err, errno, "read layer") : n;
+    return n < 0 ? ct_fail(err, errno, "read tar") : n;
 }
 
 void fd_source_done(struct fd_source *source)

@@ -246,18 +246,25 @@ static int chown_failed(void)
     return errno == EPERM && geteuid() != 0 ? 0 : -1;
 }
 
+/* The mode by descriptor; the way through /proc, which O_PATH ones need, costs twice as much. */
+static int set_mode(int fd, bool opened, mode_t mode)
+{
+    char path[32];
+
+    return opened ? fchmod(fd, mode) : chmod(ct_fd_path(fd, path), mode);
+}
+
 /*
- * fd: of the new file itself, an O_PATH one where opening would have effects (devices) or is
- * impossible (symlinks). Owner before mode and xattrs: chown(2) clears setuid bits and file
- * capabilities. Nothing here takes a name: while we work, a running container may put another
- * file in its place.
+ * fd: of the new file itself, an O_PATH one (not `opened`) where opening would have effects
+ * (devices) or is impossible (symlinks). Owner before mode and xattrs: chown(2) clears setuid bits
+ * and file capabilities. Nothing here takes a name: while we work, a running container may put
+ * another file in its place.
  */
-static int dress(int fd, struct archive_entry *entry, struct ct_error *err)
+static int dress(int fd, bool opened, struct archive_entry *entry, struct ct_error *err)
 {
     const char *name = archive_entry_pathname(entry);
     uid_t uid = 0;
     gid_t gid = 0;
-    char path[32];
 
     if (entry_owner(entry, &uid, &gid, err) < 0) {
         return -1;
@@ -266,7 +273,7 @@ static int dress(int fd, struct archive_entry *entry, struct ct_error *err)
         return ct_fail(err, errno, "set owner of '%s'", name);
     }
     if (archive_entry_filetype(entry) != AE_IFLNK &&
-        chmod(ct_fd_path(fd, path), archive_entry_perm(entry) & 07777) < 0) {
+        set_mode(fd, opened, archive_entry_perm(entry) & 07777) < 0) {
         return ct_fail(err, errno, "set mode of '%s'", name);
     }
     return archive_entry_xattr_count(entry) > 0 ? set_xattrs(fd, entry, err) : 0;
@@ -286,7 +293,7 @@ static int dress_name(int dir, const char *name, struct archive_entry *entry, st
         return ct_refuse(err, CT_CONFLICT, "make '%s': somebody put another file in its place",
                          archive_entry_pathname(entry));
     }
-    if (dress(fd, entry, err) < 0) {
+    if (dress(fd, false, entry, err) < 0) {
         return -1;
     }
     return utimensat(fd, "", times, AT_EMPTY_PATH) < 0
@@ -363,7 +370,7 @@ static int make_regular(struct writer *writer, struct layer_stream *stream,
         return -1;
     }
     writer->bytes += size;
-    if (dress(fd, entry, err) < 0) {
+    if (dress(fd, true, entry, err) < 0) {
         return -1;
     }
     return futimens(fd, times) < 0
@@ -419,7 +426,7 @@ static int make_directory(struct writer *writer, struct archive_entry *entry, in
 {
     CT_AUTO_CLOSE int fd = enter_directory(writer, dir, name, err);
 
-    if (fd < 0 || dress(fd, entry, err) < 0) {
+    if (fd < 0 || dress(fd, true, entry, err) < 0) {
         return -1;
     }
     return remember_time(writer, path, entry, err);
@@ -434,7 +441,7 @@ static int dress_root(struct writer *writer, struct archive_entry *entry, struct
     }
     CT_AUTO_CLOSE int fd =
         ct_root_openat(writer->root, writer->base, O_RDONLY | O_DIRECTORY, 0, err);
-    if (fd < 0 || (writer->mode == WRITER_LAYER && dress(fd, entry, err) < 0)) {
+    if (fd < 0 || (writer->mode == WRITER_LAYER && dress(fd, true, entry, err) < 0)) {
         return -1;
     }
     return writer->mode == WRITER_LAYER ? remember_time(writer, writer->base, entry, err) : 0;
