@@ -407,6 +407,8 @@ static int let_go(struct monitor *monitor, int timeout_ms, struct ct_error *err)
     if (streams_begin(monitor->streams, err) < 0) {
         return -1;
     }
+    /* Saved again: whoever adopts the job is to know that its program runs. */
+    ct_json_set(monitor->container->state, "Job", exec_save(monitor->job));
     return state_running(monitor->container, exec_pid(monitor->job), err);
 }
 
