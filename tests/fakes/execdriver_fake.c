@@ -80,25 +80,30 @@ void exec_keep(const int *fds, size_t n)
 
 /* ---- running a program ---------------------------------------------------------------------- */
 
-/* Where name would be inside: below rootfs, also when PATH has to be searched. Owned. */
+static const char *path_of(const char *const *env)
+{
+    for (; *env; env++) {
+        if (strncmp(*env, "PATH=", 5) == 0) {
+            return *env + 5;
+        }
+    }
+    return "";
+}
+
+/* Where the program would be inside: below rootfs, also when PATH has to be searched. Owned. */
 static char *locate(const char *rootfs, const struct exec_program *program)
 {
     const char *name = program->argv[0];
+    CT_AUTO_FREE char *dirs = ct_strdup(path_of(program->env));
+    char *position = NULL;
 
     if (strchr(name, '/')) {
         return ct_join(rootfs, name);
     }
-    for (size_t i = 0; program->env[i]; i++) {
-        if (strncmp(program->env[i], "PATH=", 5) != 0) {
-            continue;
-        }
-        CT_AUTO_FREE char *dirs = ct_strdup(program->env[i] + 5);
-        char *position = NULL;
-        for (char *d = strtok_r(dirs, ":", &position); d; d = strtok_r(NULL, ":", &position)) {
-            CT_AUTO_FREE char *path = ct_printf("%s%s/%s", rootfs, d, name);
-            if (access(path, X_OK) == 0) {
-                return ct_steal(path);
-            }
+    for (char *d = strtok_r(dirs, ":", &position); d; d = strtok_r(NULL, ":", &position)) {
+        CT_AUTO_FREE char *path = ct_printf("%s%s/%s", rootfs, d, name);
+        if (access(path, X_OK) == 0) {
+            return ct_steal(path);
         }
     }
     return ct_strdup(name);
@@ -406,7 +411,7 @@ int exec_stats(struct exec_job *job, struct exec_stats *ret, struct ct_error *er
     ssize_t n = exec_pids(job, &pids, err);
     struct exec_stats stats = {.pids_current = (uint64_t)(n < 0 ? 0 : n)};
 
-    for (ssize_t i = 0; i < n; i++) {
+    for (ssize_t i = 0; pids && i < n; i++) {
         clockid_t clock;
         struct timespec used;
         if (clock_getcpuclockid(pids[i], &clock) == 0 && clock_gettime(clock, &used) == 0) {

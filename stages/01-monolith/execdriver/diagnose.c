@@ -46,6 +46,7 @@ __attribute__((format(printf, 5, 6))) static int tell(struct ct_error *err,
     va_list arguments;
 
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, two lines above */
     (void)vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
     if (subject->script) {

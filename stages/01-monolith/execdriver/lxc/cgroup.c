@@ -397,7 +397,7 @@ static int list_group(int dir_fd, int depth, struct pid_list *list)
         ct_cleanup_close(&fd);
         return errno == ENOENT || errno == ENODEV ? 0 : -1;
     }
-    while (fscanf(procs, "%ld", &pid) == 1) {
+    while (fscanf(procs, "%ld", &pid) == 1) { /* NOLINT(cert-err34-c): the kernel wrote it */
         /* 0 is a process that our own PID namespace cannot see. */
         if (pid > 0 && add_pid(list, pid) < 0) {
             return -1;
@@ -437,7 +437,7 @@ static int kill_one_by_one(const struct cgroup *cgroup, struct ct_error *err)
         if (n <= 0) {
             return (int)n;
         }
-        for (ssize_t i = 0; i < n; i++) {
+        for (ssize_t i = 0; pids && i < n; i++) {
             (void)kill(pids[i], SIGKILL); /* gone already: that is what we want */
         }
         sleep_ms(2);

@@ -125,6 +125,7 @@ static void sum_blkio(const char *text, uint64_t *ret_read, uint64_t *ret_write)
         char operation[16] = "";
         uint64_t value = 0;
         line += *line == '\n';
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
         if (sscanf(line, "%*u:%*u %15s %" SCNu64, operation, &value) == 2) {
             *ret_read += strcmp(operation, "Read") == 0 ? value : 0;
             *ret_write += strcmp(operation, "Write") == 0 ? value : 0;

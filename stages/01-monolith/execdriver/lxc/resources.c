@@ -55,7 +55,7 @@ static int add_swap(struct list *list, const struct exec_limits *limits, struct 
         add(list, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
     if (both == UINT64_MAX) {
         (void)strcpy(setting->value_v1, "-1");
-        (void)strcpy(setting->value_v2, "max");
+        (void)snprintf(setting->value_v2, sizeof(setting->value_v2), "%s", "max");
     } else {
         (void)snprintf(setting->value_v1, sizeof(setting->value_v1), "%" PRIu64, both);
         (void)snprintf(setting->value_v2, sizeof(setting->value_v2), "%" PRIu64,
@@ -108,8 +108,8 @@ static int add_cpuset(struct list *list, const char *file, const char *value, st
                          value);
     }
     struct limit_setting *setting = add(list, "cpuset", file, file);
-    (void)strcpy(setting->value_v1, value);
-    (void)strcpy(setting->value_v2, value);
+    (void)snprintf(setting->value_v1, sizeof(setting->value_v1), "%s", value);
+    (void)snprintf(setting->value_v2, sizeof(setting->value_v2), "%s", value);
     return 0;
 }
 
@@ -119,8 +119,8 @@ static void add_pids(struct list *list, int64_t pids_max)
         add_number(list, "pids", "pids.max", "pids.max", (uint64_t)pids_max);
     } else if (pids_max < 0) {
         struct limit_setting *setting = add(list, "pids", "pids.max", "pids.max");
-        (void)strcpy(setting->value_v1, "max");
-        (void)strcpy(setting->value_v2, "max");
+        (void)snprintf(setting->value_v1, sizeof(setting->value_v1), "%s", "max");
+        (void)snprintf(setting->value_v2, sizeof(setting->value_v2), "%s", "max");
     }
 }
 

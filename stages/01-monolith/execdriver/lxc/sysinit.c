@@ -299,8 +299,8 @@ int main(int argc, char **argv)
 {
     struct ct_error err = {0};
     struct plan plan = {0};
-    int fds[PLAN_FDS];
-    int socket_fd = argc == 2 ? atoi(argv[1]) : -1;
+    int fds[PLAN_FDS] = {-1, -1, -1, -1};
+    int socket_fd = argc == 2 ? (int)strtol(argv[1], NULL, 10) : -1;
 
     /* Until execve(2), nobody inside may trace us or open our descriptors (CVE-2016-9962). */
     (void)prctl(PR_SET_DUMPABLE, 0);
