@@ -322,6 +322,20 @@ static int local_target(const char *destination, const char *name, bool from_dir
     return 0;
 }
 
+/* -L: the path that a link names instead of the link's own. Owned. */
+static char *followed_path(const json_t *stat, const char *path)
+{
+    const char *target = ct_json_string(stat, "linkTarget", "");
+    CT_AUTO_FREE char *clean = ct_path_clean(path);
+    char *slash = strrchr(clean, '/');
+
+    if (!*target || *target == '/') {
+        return ct_strdup(*target ? target : path);
+    }
+    slash[1] = '\0'; /* a relative target begins where the link stands */
+    return ct_printf("%s%s", clean, target);
+}
+
 static int copy_out(struct cli *cli, const struct cli_args *args, const char *container,
                     const char *path, const char *destination, struct ct_error *err)
 {
@@ -334,8 +348,14 @@ static int copy_out(struct cli *cli, const struct cli_args *args, const char *co
     if (strcmp(destination, "-") == 0) {
         return engine_container_get_archive(cli->engine, container, path, STDOUT_FILENO, err);
     }
-    if (stat_in(cli, container, path, &stat, err) < 0 ||
-        local_target(destination, name, is_directory(stat), &directory, &as, err) < 0) {
+    if (stat_in(cli, container, path, &stat, err) < 0) {
+        return -1;
+    }
+    CT_AUTO_FREE char *source =
+        args_bool(args, "follow-link") ? followed_path(stat, path) : ct_strdup(path);
+    CT_AUTO_JSON json_t *followed = NULL;
+    if (stat_in(cli, container, source, &followed, err) < 0 ||
+        local_target(destination, name, is_directory(followed), &directory, &as, err) < 0) {
         return -1;
     }
     bool contents = means_contents(path) || !*name;
@@ -351,7 +371,7 @@ static int copy_out(struct cli *cli, const struct cli_args *args, const char *co
     if (pid < 0) {
         return -1;
     }
-    int result = engine_container_get_archive(cli->engine, container, path, ends[1], err);
+    int result = engine_container_get_archive(cli->engine, container, source, ends[1], err);
     (void)close(ends[1]);
     return end_half(pid, report, result, err);
 }
