@@ -79,7 +79,7 @@ teardown() {
 monitor_of() {
   cutaway inspect -f '{{.Id}}' "$1" >"$HOME_OF_TEST/id"
   for dir in /proc/[0-9]*; do
-    if tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -e '^cutaway-monitor' | grep -F -e "$(cat "$HOME_OF_TEST/id")" >/dev/null; then
+    if { tr '\0' ' ' <"$dir/cmdline"; } 2>/dev/null | grep -e '^cutaway-monitor' | grep -F -e "$(cat "$HOME_OF_TEST/id")" >/dev/null; then
       echo "${dir#/proc/}"
       return
     fi
