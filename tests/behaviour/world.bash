@@ -5,16 +5,18 @@
 
 # list_world: sorted lines. Only kinds of things that engines make; no process that merely ran on.
 list_world() {
+  local homes=${TMPDIR:-/tmp}/ct. # see behaviour_setup
   {
-    grep -lE 'cutaway-monitor|lxc-start|cutaway-trace|/ct\.[A-Za-z0-9]{6}/' /proc/[0-9]*/cmdline 2>/dev/null |
+    grep -lF -f <(echo "$homes") /proc/[0-9]*/cmdline 2>/dev/null |
       cut -d/ -f3 | while read -r pid; do
         _is_ours "$pid" && echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
       done
-    awk '$5 ~ /\/ct\.......\// || $5 ~ /\/cutaway/ { print "mount " $5 }' /proc/self/mountinfo
+    awk -v homes="$homes" 'index($5, homes) == 1 || $5 ~ /^\/(var\/lib|run)\/cutaway/ { print "mount " $5 }' /proc/self/mountinfo
     find /sys/class/net -mindepth 1 -maxdepth 1 -printf 'network device %f\n'
     nft list tables 2>/dev/null | sed 's/^table/nftables table/'
     find /sys/fs/cgroup -type d \( -name 'lxc*' -o -name '*cutaway*' \) -printf 'cgroup %p\n' 2>/dev/null
-    find "${TMPDIR:-/tmp}" -maxdepth 1 \( -name 'ct.??????' -o -name 'cutaway*' \) -printf 'file %p\n'
+    find "${TMPDIR:-/tmp}" -mindepth 1 -maxdepth 1 -name 'ct.??????' -printf 'file %p\n'
+    find /tmp -mindepth 1 -maxdepth 1 -name 'cutaway*' -printf 'file %p\n'
     find /var/lib/cutaway /run/cutaway -maxdepth 0 -printf 'file %p\n'
     find /run/netns /dev/shm /dev/mqueue -mindepth 1 -maxdepth 1 -printf 'file %p\n'
   } 2>/dev/null | sort
