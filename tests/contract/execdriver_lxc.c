@@ -272,7 +272,8 @@ static void host_information_is_masked_and_kernel_settings_are_read_only(void **
         "test ! -e $f || wc -c <$f; done; ls /sys/firmware | wc -l; "
         "for f in /proc/sys/kernel/panic /proc/sys/net/ipv4/ip_forward /proc/irq/x "
         "/proc/bus/x /proc/fs/x /sys/kernel/mm/ksm/run; do echo 1 >$f && echo WRITTEN $f; done;"
-        "if test -e /proc/sysrq-trigger; then echo h >/proc/sysrq-trigger && echo WRITTEN; fi; true");
+        "if test -e /proc/sysrq-trigger; then echo h >/proc/sysrq-trigger && echo WRITTEN; fi; "
+        "true");
 
     CT_AUTO_FREE char *text = world_run(world, 0);
 

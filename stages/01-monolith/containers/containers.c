@@ -120,6 +120,15 @@ bool is_container_id(const char *text)
            strspn(text, "0123456789abcdef") == (size_t)2 * ID_BYTES;
 }
 
+/* A container that was given no host name is called by the first digits of its id. */
+static void complete_hostname(json_t *config, const char *id)
+{
+    const char *mode = ct_json_string(config, "HostConfig.NetworkMode", "");
+    if (!*ct_json_string(config, "Config.Hostname", "") && strcmp(mode, "host") != 0) {
+        ct_json_set(json_object_get(config, "Config"), "Hostname", json_stringn(id, 12));
+    }
+}
+
 static void fill_in(json_t *config, const char *id, const char *name)
 {
     char now[CT_TIME_TEXT];
@@ -127,6 +136,7 @@ static void fill_in(json_t *config, const char *id, const char *name)
     ct_json_set_string(config, "Id", id);
     ct_json_set_string(config, "Created", ct_time_format(ct_now_ns(), now));
     ct_json_set(config, "Name", json_sprintf("/%s", name));
+    complete_hostname(config, id);
 }
 
 /* A whole record in trash/, on disk to the last byte, ready to be moved to its place. */

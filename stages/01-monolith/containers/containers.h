@@ -49,7 +49,8 @@ void container_store_close(struct container_store *store);
 
 /*
  * container_create - a new record. config (borrowed; the record takes a reference of its own) must
- * have "Config" and "HostConfig"; Id, Created and Name are set in it here (name NULL: two words are
+ * have "Config" and "HostConfig"; Id, Created, Name and a missing Config.Hostname (the id's first
+ * digits) are set in it here (name NULL: two words are
  * chosen, as Docker does). CT_EXISTS: `name "/web" is already in use by container "<id>"`;
  * CT_INVALID: name is not [a-zA-Z0-9][a-zA-Z0-9_.-]+. Returns the container, locked.
  */

@@ -148,16 +148,6 @@ static int resolve_mounts(struct engine *engine, json_t *record, struct ct_error
     return 0;
 }
 
-/* What only the id makes known: the default host name. */
-static void complete_hostname(struct container *container)
-{
-    json_t *config = json_object_get(container->config, "Config");
-    if (!*ct_json_string(config, "Hostname", "") &&
-        strcmp(ct_json_string(container->config, "HostConfig.NetworkMode", ""), "host") != 0) {
-        ct_json_set(config, "Hostname", json_stringn(container->id, 12));
-    }
-}
-
 static int prepare_snapshot(struct engine *engine, struct container *container, const char *chain,
                             struct ct_error *err)
 {
@@ -180,14 +170,9 @@ static struct container *make_container(struct engine *engine, const char *name,
     if (!container) {
         goto undo_volumes;
     }
-    complete_hostname(container);
-    if (prepare_snapshot(engine, container, chain, err) < 0 ||
-        container_save_config(container, err) < 0) {
-        goto undo_container;
+    if (prepare_snapshot(engine, container, chain, err) == 0) {
+        return container;
     }
-    return container;
-
-undo_container:;
     struct ct_error ignored = {0}; /* err keeps the first cause */
     (void)engine_discard_container(engine, container, false, &ignored);
     container_free(container);
