@@ -430,7 +430,7 @@ static int kill_one_by_one(const struct cgroup *cgroup, struct ct_error *err)
     for (int round = 0; round < 100; round++) {
         CT_AUTO_FREE pid_t *pids = NULL;
         ssize_t n = cgroup_pids(cgroup, &pids, err);
-        if (n < 0 && round > 0 && err->kind == CT_NOT_FOUND) {
+        if (n < 0 && err->kind == CT_NOT_FOUND) {
             ct_error_clear(err); /* LXC has removed the group: its last process is gone */
             return 0;
         }
