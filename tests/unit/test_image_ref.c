@@ -129,6 +129,7 @@ static void familiar_names_are_the_way_back(void **state)
         {"docker.io/user/app:latest", "user/app:latest", "user/app"},
         {"localhost/x:latest", "localhost/x:latest", "localhost/x"},
         {"docker.io/library/a/b:latest", "library/a/b:latest", "library/a/b"},
+        {"docker.io/b.io/x:latest", "docker.io/b.io/x:latest", "docker.io/b.io/x"}, /* fuzzed */
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

@@ -227,19 +227,27 @@ char *image_ref_normalize(const char *reference, struct ct_error *err)
     return parts.tag || parts.digest ? ct_steal(full) : ct_printf("%s:latest", full);
 }
 
+/* Whether a name without docker.io/ still means the same: not "docker.io/example.com/x" (that is
+ * another registry), nor 64 hex digits (that is an id). */
+static bool may_be_shortened(const char *rest)
+{
+    size_t n = strcspn(rest, ":@");
+
+    return !begins_with_domain(rest) && !(n == 64 && strspn(rest, "0123456789abcdef") >= n);
+}
+
 char *image_ref_familiar(const char *full, bool drop_latest)
 {
     size_t domain = strlen(default_domain);
-    size_t length;
 
     if (strncmp(full, default_domain, domain) == 0 && full[domain] == '/') {
-        full += domain + 1;
-        if (strncmp(full, official, strlen(official)) == 0 &&
-            !strchr(full + strlen(official), '/')) {
-            full += strlen(official);
-        }
+        const char *rest = full + domain + 1;
+        bool is_official =
+            strncmp(rest, official, strlen(official)) == 0 && !strchr(rest + strlen(official), '/');
+        rest += is_official ? strlen(official) : 0;
+        full = may_be_shortened(rest) ? rest : full;
     }
-    length = strlen(full);
+    size_t length = strlen(full);
     if (drop_latest && length > 7 && strcmp(full + length - 7, ":latest") == 0) {
         length -= 7;
     }
