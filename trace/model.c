@@ -51,23 +51,34 @@ const struct model_process *model_process(const struct model *model, json_int_t 
     return find_process(model, pid);
 }
 
-static struct model_process *get_process(struct model *model, json_int_t pid, json_int_t parent)
+static void add_process(struct model *model, json_int_t pid, json_int_t parent)
 {
-    struct model_process *process = find_process(model, pid);
-    if (process) {
-        return process;
+    if (pid == 0 || find_process(model, pid)) {
+        return;
     }
     struct model_process *grown =
         reallocarray(model->processes, model->n_processes + 1, sizeof(*grown));
     if (!grown) {
-        return NULL;
+        return;
     }
     model->processes = grown;
-    process = &model->processes[model->n_processes];
-    *process = (struct model_process){
+    model->processes[model->n_processes] = (struct model_process){
         .pid = pid, .parent = parent, .role = -1, .colour = (int)model->n_processes};
     model->n_processes++;
-    return process;
+}
+
+/* First pass: all processes. From here on they stay where they are in memory. */
+static void find_processes(struct model *model)
+{
+    size_t i;
+    json_t *line;
+
+    json_array_foreach(model->lines, i, line)
+    {
+        json_int_t pid = ct_json_integer(line, "pid", 0);
+        add_process(model, pid, 0);
+        add_process(model, ct_json_integer(line, "child", 0), pid);
+    }
 }
 
 static const char *base(const char *path)
@@ -135,7 +146,7 @@ static void end_span(struct model *model, const json_t *line)
     }
 }
 
-/* First pass: processes, their roles, and spans. */
+/* Second pass: the roles of the processes, and spans. */
 static void read_lines(struct model *model)
 {
     json_int_t home_level = -1;
@@ -145,17 +156,15 @@ static void read_lines(struct model *model)
     json_array_foreach(model->lines, i, line)
     {
         json_int_t pid = ct_json_integer(line, "pid", 0);
-        struct model_process *process = pid ? get_process(model, pid, 0) : NULL;
+        struct model_process *process = find_process(model, pid);
         if (process && *ct_json_string(line, "comm", "")) {
             (void)snprintf(process->comm, sizeof(process->comm), "%s",
                            ct_json_string(line, "comm", ""));
         }
         if (is(line, "fork")) {
-            int role = process ? process->role : -1;
-            struct model_process *child =
-                get_process(model, ct_json_integer(line, "child", 0), pid);
+            struct model_process *child = find_process(model, ct_json_integer(line, "child", 0));
             if (child) {
-                child->role = role;
+                child->role = process ? process->role : -1;
             }
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
@@ -194,7 +203,7 @@ static void add_row(struct model *model, const struct model_row *row)
     }
 }
 
-/* Second pass: the rows of the picture, in the order of time. */
+/* Third pass: the rows of the picture, in the order of time. */
 static void make_rows(struct model *model)
 {
     size_t next_span = 0, i;
@@ -231,6 +240,7 @@ struct model *model_new(json_t *lines, struct ct_error *err)
     }
     model->lines = lines;
     model->header = json_array_get(lines, 0);
+    find_processes(model);
     read_lines(model);
     make_rows(model);
     model->start_ns = model->n_rows ? model->rows[0].ns : ct_json_integer(model->header, "ns", 0);

@@ -3,7 +3,7 @@
  *
  * Room:       trace.   Called by: the renderers (show_*.c), main.c.
  *
- * The rule of roles, in one place (model.c, assign_roles): a span names its role. A process takes
+ * The rule of roles, in one place (model.c, read_lines()): a span names its role. A process takes
  * the role of the first span it begins. A process without spans is "lxc" when its program is called
  * lxc-*, or was started by such a one; it is "container" from its first exec inside a deeper pid
  * namespace that is not /proc/self/fd/N (that is sysinit, the last program of LXC's side). Others
