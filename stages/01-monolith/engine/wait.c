@@ -86,6 +86,21 @@ static int open_descriptors(struct engine_wait *wait, struct ct_error *err)
     return container_reload(wait->container, err); /* what changed before the watch stood */
 }
 
+/* What the record says of the last end. */
+static void note_exit(struct engine_wait *wait)
+{
+    const char *finished = ct_json_string(wait->container->state, "FinishedAt", CT_TIME_ZERO);
+    const char *status = container_status(wait->container);
+    bool over = strcmp(status, "restarting") == 0 || !container_is_running(wait->container);
+
+    if (over && strcmp(finished, wait->finished_before) != 0) {
+        wait->ended_seen = true;
+    }
+    if (over) {
+        wait->status = (int)ct_json_integer(wait->container->state, "ExitCode", 0);
+    }
+}
+
 struct engine_wait *engine_wait_open(struct engine *engine, const char *ref, const char *condition,
                                      struct ct_error *err)
 {
@@ -114,6 +129,7 @@ struct engine_wait *engine_wait_open(struct engine *engine, const char *ref, con
         engine_wait_close(wait);
         return ct_while_null(err, "wait for '%.64s'", ref);
     }
+    note_exit(wait); /* the last one we may ever see: it may be removed next */
     return wait;
 }
 
@@ -141,20 +157,6 @@ static void recall_status(struct engine_wait *wait)
         .since_ns = wait->opened_ns, .until_ns = ct_now_ns(), .filters = filters};
     (void)event_follow(wait->engine->places.events, &query, take_exit_code, &wait->status, -1,
                        &ignored);
-}
-
-static void note_exit(struct engine_wait *wait)
-{
-    const char *finished = ct_json_string(wait->container->state, "FinishedAt", CT_TIME_ZERO);
-    const char *status = container_status(wait->container);
-    bool over = strcmp(status, "restarting") == 0 || !container_is_running(wait->container);
-
-    if (over && strcmp(finished, wait->finished_before) != 0) {
-        wait->ended_seen = true;
-    }
-    if (over) {
-        wait->status = (int)ct_json_integer(wait->container->state, "ExitCode", 0);
-    }
 }
 
 static void drain(struct engine_wait *wait)
