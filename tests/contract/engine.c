@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -169,7 +170,7 @@ static void a_container_without_a_name_is_given_one(void **state)
 static void a_name_is_given_once(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *first = create_sleeping("web");
+    free(create_sleeping("web"));
     CT_AUTO_FREE char *second = create_sleeping("db");
     CT_AUTO_JSON json_t *body = json_pack("{s:s}", "Image", "busybox");
     CT_AUTO_JSON json_t *warnings = NULL;
@@ -232,7 +233,7 @@ static void the_exit_code_is_the_programs(void **state)
 static void an_ended_container_can_be_started_again(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_ending("web", "exit 7");
+    free(create_ending("web", "exit 7"));
 
     assert_int_equal(run("web"), 7);
     assert_int_equal(run("web"), 7);
@@ -242,7 +243,7 @@ static void an_ended_container_can_be_started_again(void **state)
 static void a_second_start_changes_nothing(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     start("web");
     refused(engine_container_start(engine, "web", &err), CT_UNCHANGED);
@@ -252,7 +253,7 @@ static void a_second_start_changes_nothing(void **state)
 static void a_program_that_is_missing_is_named(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create("web", json_pack("[s]", "no-such-program"));
+    free(create("web", json_pack("[s]", "no-such-program")));
     char line[600];
 
     assert_int_equal(engine_container_start(engine, "web", &err), -1);
@@ -263,7 +264,7 @@ static void a_program_that_is_missing_is_named(void **state)
 static void what_it_printed_can_be_read_in_frames(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create("web", json_pack("[sss]", "echo", "hello", "world"));
+    free(create("web", json_pack("[sss]", "echo", "hello", "world")));
     int ends[2];
     struct {
         unsigned char stream, zero[3];
@@ -289,7 +290,7 @@ static void what_it_printed_can_be_read_in_frames(void **state)
 static void a_kill_ends_it_with_the_signal(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     start("web");
     struct engine_wait *wait = engine_wait_open(engine, "web", "not-running", &err);
@@ -302,7 +303,7 @@ static void a_kill_ends_it_with_the_signal(void **state)
 static void a_stop_of_a_stopped_one_changes_nothing(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     refused(engine_container_stop(engine, "web", NULL, 0, &err), CT_UNCHANGED);
     start("web");
@@ -314,7 +315,7 @@ static void a_stop_of_a_stopped_one_changes_nothing(void **state)
 static void a_restart_starts_what_does_not_run_too(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     must(engine_container_restart(engine, "web", NULL, 0, &err));
     assert_status("web", "running");
@@ -325,7 +326,7 @@ static void a_restart_starts_what_does_not_run_too(void **state)
 static void a_paused_one_is_paused_until_it_goes_on(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     refused(engine_container_pause(engine, "web", &err), CT_CONFLICT);
     start("web");
@@ -343,7 +344,7 @@ static void a_paused_one_is_paused_until_it_goes_on(void **state)
 static void a_wait_for_removal_ends_with_it(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_ending("web", "exit 3");
+    free(create_ending("web", "exit 3"));
 
     assert_int_equal(run("web"), 3);
     struct engine_wait *wait = engine_wait_open(engine, "web", "removed", &err);
@@ -356,7 +357,7 @@ static void a_wait_for_removal_ends_with_it(void **state)
 static void an_unknown_condition_is_refused(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
 
     assert_null(engine_wait_open(engine, "web", "bored", &err));
     assert_int_equal(err.kind, CT_INVALID);
@@ -387,7 +388,7 @@ static size_t count(bool all, int limit, const char *filter, const char *value)
 static void a_list_shows_what_was_asked_for_newest_first(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *first = create_sleeping("web");
+    free(create_sleeping("web"));
     CT_AUTO_FREE char *second = create_ending("job", "exit 3");
     CT_AUTO_JSON json_t *list = NULL;
 
@@ -424,7 +425,7 @@ static void an_unknown_filter_is_refused(void **state)
 static void its_own_image_is_there_on_first_use(void **state)
 {
     (void)state;
-    CT_AUTO_FREE char *id = create_sleeping("web");
+    free(create_sleeping("web"));
     CT_AUTO_JSON json_t *list = NULL, *image = NULL;
 
     must(engine_image_list(engine, false, NULL, &list, &err));
