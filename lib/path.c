@@ -79,6 +79,19 @@ char *ct_path_clean(const char *path)
     return clean;
 }
 
+char *ct_path_absolute(const char *path, struct ct_error *err)
+{
+    if (path[0] == '/') {
+        return ct_path_clean(path);
+    }
+    CT_AUTO_FREE char *here = getcwd(NULL, 0);
+    if (!here) {
+        return ct_fail_null(err, errno, "find the current directory");
+    }
+    CT_AUTO_FREE char *joined = ct_join(here, path);
+    return ct_path_clean(joined);
+}
+
 const char *ct_fd_path(int fd, char buffer[static 32])
 {
     (void)snprintf(buffer, 32, "/proc/self/fd/%d", fd);

@@ -62,6 +62,9 @@ char *ct_strdup(const char *text);
 /* Lexically cleaned absolute path as Go's path.Clean("/" + path): no ".", "..", "//". Owned. */
 char *ct_path_clean(const char *path);
 
+/* The same for a path that may be relative to the current directory. Owned; NULL: there is none. */
+char *ct_path_absolute(const char *path, struct ct_error *err);
+
 /* "/proc/self/fd/N" for calls that take only a path (mount(2), exec). buffer holds 32 bytes. */
 const char *ct_fd_path(int fd, char buffer[static 32]);
 

@@ -45,7 +45,12 @@ static struct {
     uint64_t next_id;
 } context = {.fd = -1};
 
+/* Of a thread: the span that is open, and the trace that a message brought along (or ""). */
 static __thread uint64_t innermost;
+static __thread struct {
+    char trace_id[33];
+    uint64_t parent;
+} adopted;
 
 const char *ct_role_name(enum ct_role role)
 {
@@ -58,17 +63,36 @@ const char *ct_step_name(enum ct_step step)
 }
 
 /* "00-<32 hex>-<16 hex>-<2 hex>"; anything else starts a trace of our own. */
-static bool read_traceparent(const char *text)
+static bool read_traceparent(const char *text, char ret_trace_id[static 33], uint64_t *ret_parent)
 {
     unsigned long long parent = 0;
     if (!text || strlen(text) != 55 || strspn(text + 3, "0123456789abcdef") != 32 ||
         sscanf(text + 36, "%16llx", &parent) != 1) {
         return false;
     }
-    memcpy(context.trace_id, text + 3, 32);
-    context.trace_id[32] = '\0';
-    context.parent = parent;
+    memcpy(ret_trace_id, text + 3, 32);
+    ret_trace_id[32] = '\0';
+    *ret_parent = parent;
     return true;
+}
+
+void ct_span_adopt(const char *traceparent)
+{
+    if (!read_traceparent(traceparent, adopted.trace_id, &adopted.parent)) {
+        adopted.trace_id[0] = '\0';
+        adopted.parent = 0;
+    }
+}
+
+static const char *trace_id(void)
+{
+    return *adopted.trace_id ? adopted.trace_id : context.trace_id;
+}
+
+/* What the outermost span of this thread stands below. */
+static uint64_t outside(void)
+{
+    return *adopted.trace_id ? adopted.parent : context.parent;
 }
 
 static void open_context(void)
@@ -84,7 +108,7 @@ static void open_context(void)
         }
     }
     if (context.fd >= 0 || CT_PROBE_ATTACHED()) {
-        if (!read_traceparent(getenv("TRACEPARENT"))) {
+        if (!read_traceparent(getenv("TRACEPARENT"), context.trace_id, &context.parent)) {
             ct_random_hex(context.trace_id, 16);
         }
         ct_random_hex(id, 8);
@@ -141,7 +165,7 @@ static void write_begin(const struct ct_span *span, const char *message)
 
     (void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)span->parent);
     ct_json_set_string(line, "parent", hex);
-    ct_json_set_string(line, "trace", context.trace_id);
+    ct_json_set_string(line, "trace", trace_id());
     ct_json_set_string(line, "role", ct_role_name(span->role));
     ct_json_set_string(line, "step", ct_step_name(span->step));
     ct_json_set_string(line, "msg", message);
@@ -159,8 +183,8 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     if (!context.ready) {
         open_context();
     }
-    struct ct_span span = {.id = context.next_id++,
-                           .parent = innermost ? innermost : context.parent,
+    struct ct_span span = {.id = __atomic_fetch_add(&context.next_id, 1, __ATOMIC_RELAXED),
+                           .parent = innermost ? innermost : outside(),
                            .role = role,
                            .step = step,
                            .err = err};
@@ -172,7 +196,7 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
      */
     (void)snprintf(role_text, sizeof(role_text), "%s", ct_role_name(role));
     (void)snprintf(step_text, sizeof(step_text), "%s", ct_step_name(step));
-    CT_PROBE_SPAN_BEGIN(span.id, span.parent, role_text, step_text, message, context.trace_id);
+    CT_PROBE_SPAN_BEGIN(span.id, span.parent, role_text, step_text, message, trace_id());
     if (context.fd >= 0) {
         write_begin(&span, message);
     }
@@ -193,7 +217,7 @@ void ct_span_end(struct ct_span *span)
     if (failed) {
         (void)snprintf(error, sizeof(error), "%s", span->err->frame[0].what);
     }
-    innermost = span->parent == context.parent ? 0 : span->parent;
+    innermost = span->parent == outside() ? 0 : span->parent;
     CT_PROBE_SPAN_END(span->id, kind, error);
     if (context.fd >= 0) {
         CT_AUTO_JSON json_t *line = make_line("end", span->id);
@@ -206,10 +230,10 @@ void ct_span_end(struct ct_span *span)
 
 const char *ct_span_context(char buffer[static 56])
 {
-    uint64_t span = innermost ? innermost : context.parent;
+    uint64_t span = innermost ? innermost : outside();
     if (!context.ready || !ct_span_wanted()) {
         return NULL;
     }
-    (void)snprintf(buffer, 56, "00-%s-%016llx-01", context.trace_id, (unsigned long long)span);
+    (void)snprintf(buffer, 56, "00-%s-%016llx-01", trace_id(), (unsigned long long)span);
     return buffer;
 }

@@ -61,6 +61,13 @@ void ct_span_end(struct ct_span *span);
  */
 const char *ct_span_context(char buffer[static 56]);
 
+/*
+ * ct_span_adopt - the spans that this thread begins from now on belong to the trace of a message
+ * that has come in. NULL, or what is no trace context: to the process's own again. Called where no
+ * span of this thread is open.
+ */
+void ct_span_adopt(const char *traceparent);
+
 /* The descriptor spans are appended to (CUTAWAY_TRACE_FD), to be kept open across exec; -1: none.
  */
 int ct_span_fd(void);

@@ -118,11 +118,10 @@ static void assert_status(const char *ref, const char *status)
 static int await(struct engine_wait *wait)
 {
     int status = -1, done = 0;
-    CT_AUTO_FREE char *message = NULL;
 
     assert_non_null(wait);
     while (done == 0) {
-        must(done = engine_wait_result(wait, &status, &message, &err));
+        must(done = engine_wait_result(wait, &status, &err));
         if (done == 0) {
             assert_int_equal(ct_wait_readable(engine_wait_fd(wait), -1, WAIT_MS, &err), 1);
         }

@@ -65,8 +65,7 @@ int engine_wait_fd(const struct engine_wait *wait)
     return wait->fd;
 }
 
-int engine_wait_result(struct engine_wait *wait, int *ret_status, char **ret_message,
-                       struct ct_error *err)
+int engine_wait_result(struct engine_wait *wait, int *ret_status, struct ct_error *err)
 {
     bool removed = ct_json_bool(wait->record, "Removed", false);
     bool ended = ct_json_integer(wait->record, "Exits", 0) > wait->exits_before;
@@ -80,7 +79,6 @@ int engine_wait_result(struct engine_wait *wait, int *ret_status, char **ret_mes
         return 0;
     }
     *ret_status = (int)ct_json_integer(wait->record, "State.ExitCode", 0);
-    *ret_message = NULL;
     return 1;
 }
 

@@ -126,13 +126,12 @@ static int wait_one(struct cli *cli, const char *ref, const struct cli_args *arg
                     struct ct_error *err)
 {
     struct engine_wait *wait = engine_wait_open(cli->engine, ref, "not-running", err);
-    CT_AUTO_FREE char *message = NULL;
     int status = 0;
     int over = wait ? 0 : -1;
     (void)args;
 
     while (over == 0) {
-        over = engine_wait_result(wait, &status, &message, err);
+        over = engine_wait_result(wait, &status, err);
         if (over == 0 && ct_wait_readable(engine_wait_fd(wait), cli->cancel_fd, 1000, err) < 0) {
             over = -1;
         }

@@ -97,7 +97,7 @@ const struct cli_flag create_flags[] = {
     {"oom-score-adj", 0, CLI_INT, NULL, "Tune host's OOM preferences (-1000 to 1000)", NULL},
     {"pid", 0, CLI_TEXT, NULL, "PID namespace to use (host)", NULL},
     {"pids-limit", 0, CLI_INT, NULL, "Tune container pids limit (set -1 for unlimited)", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 02-split-client (pulling)"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular (pulling)"},
     {"privileged", 0, CLI_BOOL, NULL, "Give extended privileges to this container", NULL},
     {"publish", 'p', CLI_LIST, NULL, "Publish a container's port(s) to the host", NULL},
     {"publish-all", 'P', CLI_BOOL, NULL, "Publish all exposed ports to random ports", NULL},
@@ -357,7 +357,7 @@ static int check_flags(const struct cli_args *args, struct ct_error *err)
     if (strcmp(pull, "always") == 0) {
         return ct_refuse(
             err, CT_UNSUPPORTED,
-            "flag '--pull always' is not in stage %s: it comes with stage 02-split-client",
+            "flag '--pull always' is not in stage %s: it comes with stage 04-modular",
             engine_stage());
     }
     if (strcmp(pull, "missing") != 0 && strcmp(pull, "never") != 0) {

@@ -26,7 +26,7 @@
 
 static const struct cli_flag ls_flags[] = {
     {"all", 'a', CLI_BOOL, NULL, "Show all images (default hides intermediate images)", NULL},
-    {"digests", 0, CLI_BOOL, NULL, NULL, "stage 02-split-client (pulling)"},
+    {"digests", 0, CLI_BOOL, NULL, NULL, "stage 04-modular (pulling)"},
     {"filter", 'f', CLI_LIST, "filter", "Filter output based on conditions provided", NULL},
     {"format", 0, CLI_TEXT, NULL,
      "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or TEMPLATE", NULL},
@@ -150,7 +150,7 @@ static void on_progress(void *context, const json_t *message)
 
 static const struct cli_flag load_flags[] = {
     {"input", 'i', CLI_TEXT, NULL, "Read from tar archive file, instead of STDIN", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 02-split-client"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
     {"quiet", 'q', CLI_BOOL, NULL, "Suppress the load output", NULL},
     END};
 static const struct cli_flag *const load_tables[] = {load_flags, NULL};
@@ -175,7 +175,7 @@ static int run_load(struct cli *cli, const struct cli_args *args, struct ct_erro
 
 static const struct cli_flag save_flags[] = {
     {"output", 'o', CLI_TEXT, NULL, "Write to a file, instead of STDOUT", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 02-split-client"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
     END};
 static const struct cli_flag *const save_tables[] = {save_flags, NULL};
 
@@ -228,7 +228,7 @@ static int run_import(struct cli *cli, const struct cli_args *args, struct ct_er
     if (strstr(source, "://")) {
         return ct_refuse(
             err, CT_UNSUPPORTED,
-            "import from a URL is not in stage %s: it comes with stage 02-split-client",
+            "import from a URL is not in stage %s: it comes with stage 04-modular",
             engine_stage());
     }
     CT_AUTO_CLOSE int file = from_stdin ? -1 : open(source, O_RDONLY | O_CLOEXEC);
@@ -288,7 +288,7 @@ static const struct cli_flag history_flags[] = {
     {"human", 'H', CLI_BOOL, NULL, "Print sizes and dates in human readable format (default true)",
      NULL},
     {"no-trunc", 0, CLI_BOOL, NULL, "Don't truncate output", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 02-split-client"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
     {"quiet", 'q', CLI_BOOL, NULL, "Only show image IDs", NULL},
     END};
 static const struct cli_flag *const history_tables[] = {history_flags, NULL};
@@ -388,7 +388,7 @@ static int run_absent(struct cli *cli, const struct cli_args *args, struct ct_er
 {
     (void)args;
     (void)ct_refuse(err, CT_UNSUPPORTED,
-                    "'%s' is not in stage %s: it comes with stage 02-split-client",
+                    "'%s' is not in stage %s: it comes with stage 04-modular",
                     cli->command->name, engine_stage());
     return ct_hint(err, "bring images in with 'load' or 'import'");
 }

@@ -50,9 +50,8 @@ static void on_signal(void *context, int number)
 static int wait_for_end(struct cli *cli, struct engine_wait *wait, struct ct_error *err)
 {
     for (;;) {
-        CT_AUTO_FREE char *message = NULL;
         int status = 0;
-        int over = engine_wait_result(wait, &status, &message, err);
+        int over = engine_wait_result(wait, &status, err);
         if (over < 0) {
             return -1;
         }
@@ -72,7 +71,6 @@ static bool was_detached(struct cli *cli, const struct session *session, bool tt
                          struct engine_wait *wait)
 {
     struct ct_error ignored = {0};
-    CT_AUTO_FREE char *message = NULL;
     CT_AUTO_JSON json_t *document = NULL;
     int status = 0;
 
@@ -80,7 +78,7 @@ static bool was_detached(struct cli *cli, const struct session *session, bool tt
         return false;
     }
     (void)ct_wait_readable(engine_wait_fd(wait), -1, 1000, &ignored);
-    if (engine_wait_result(wait, &status, &message, &ignored) != 0) {
+    if (engine_wait_result(wait, &status, &ignored) != 0) {
         return false;
     }
     return engine_container_inspect(cli->engine, session->id, false, &document, &ignored) == 0 &&

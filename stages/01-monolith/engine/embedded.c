@@ -22,7 +22,8 @@
 #define EMBEDDED_REFERENCE "docker.io/library/busybox:latest"
 
 static const char *const candidates[] = {
-    "../../tools/busybox.tar",                   /* build/stages/01-monolith/ */
+    "../../tools/busybox.tar",                   /* build/stages/NN-NAME/ */
+    "../share/cutaway/images/busybox.tar",       /* PREFIX/sbin/ */
     "../../share/cutaway/images/busybox.tar",    /* PREFIX/libexec/cutaway/ */
     "../../../share/cutaway/images/busybox.tar", /* PREFIX/lib/ARCH/cutaway/ */
 };
@@ -54,7 +55,7 @@ int embedded_image_load(struct engine *engine, const char *reference, struct ct_
     if (strcmp(full, EMBEDDED_REFERENCE) != 0) {
         (void)ct_refuse(err, CT_NOT_FOUND, "no such image: %.200s", reference);
         return ct_hint(
-            err, "bring it in with 'load' or 'import'; pulling comes with stage 02-split-client");
+            err, "bring it in with 'load' or 'import'; pulling comes with stage 04-modular");
     }
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_UNPACK, "load the embedded image %s", reference);
     CT_AUTO_JSON json_t *loaded = NULL;

@@ -30,20 +30,6 @@ static const char *choose(const char *given, const char *variable, const char *f
     return from_environment && *from_environment ? from_environment : fallback;
 }
 
-/* An absolute path, because the monitor works from another directory. */
-static char *absolute(const char *path, struct ct_error *err)
-{
-    if (path[0] == '/') {
-        return ct_path_clean(path);
-    }
-    CT_AUTO_FREE char *here = getcwd(NULL, 0);
-    if (!here) {
-        return ct_fail_null(err, errno, "find the current directory");
-    }
-    CT_AUTO_FREE char *joined = ct_join(here, path);
-    return ct_path_clean(joined);
-}
-
 struct engine *engine_open(const struct engine_options *options, struct ct_error *err)
 {
     const char *host = options->host ? options->host : "";
@@ -62,9 +48,11 @@ struct engine *engine_open(const struct engine_options *options, struct ct_error
     if (!engine) {
         return ct_fail_null(err, ENOMEM, "open the engine");
     }
-    engine->root = absolute(choose(options->root, "CUTAWAY_ROOT", "/var/lib/cutaway"), err);
-    engine->run =
-        engine->root ? absolute(choose(options->run, "CUTAWAY_RUN", "/run/cutaway"), err) : NULL;
+    (void)pthread_mutex_init(&engine->mutex, NULL);
+    engine->root = ct_path_absolute(choose(options->root, "CUTAWAY_ROOT", "/var/lib/cutaway"), err);
+    engine->run = engine->root
+                      ? ct_path_absolute(choose(options->run, "CUTAWAY_RUN", "/run/cutaway"), err)
+                      : NULL;
     if (!engine->run || places_open(&engine->places, engine->root, engine->run, err) < 0) {
         engine_close(engine);
         return NULL;
@@ -77,9 +65,7 @@ void engine_close(struct engine *engine)
     if (!engine) {
         return;
     }
-    while (engine->pending) {
-        engine_forget_pending(engine, engine->pending->id);
-    }
+    engine_free_pending(engine_take_pending(engine, NULL));
     container_store_close(engine->containers);
     image_store_close(engine->images);
     snapshot_store_close(engine->snapshots);
@@ -88,49 +74,54 @@ void engine_close(struct engine *engine)
     places_done(&engine->places);
     free(engine->root);
     free(engine->run);
+    (void)pthread_mutex_destroy(&engine->mutex);
     free(engine);
 }
 
+/* Opens the door unless it is open. The call is only made where it is needed. */
+#define OPEN_ONCE(engine, door, call)                 \
+    do {                                              \
+        (void)pthread_mutex_lock(&(engine)->mutex);   \
+        if (!(engine)->door) {                        \
+            (engine)->door = (call);                  \
+        }                                             \
+        (void)pthread_mutex_unlock(&(engine)->mutex); \
+    } while (0)
+
 struct container_store *engine_containers(struct engine *engine, struct ct_error *err)
 {
-    if (!engine->containers) {
-        engine->containers =
-            container_store_open(engine->places.containers, engine->places.run_containers, err);
-    }
+    const struct places *places = &engine->places;
+    OPEN_ONCE(engine, containers,
+              container_store_open(places->containers, places->run_containers, err));
     return engine->containers;
 }
 
 struct snapshot_store *engine_snapshots(struct engine *engine, struct ct_error *err)
 {
-    if (!engine->snapshots) {
-        engine->snapshots = snapshot_store_open(engine->places.snapshots, err);
-    }
+    OPEN_ONCE(engine, snapshots, snapshot_store_open(engine->places.snapshots, err));
     return engine->snapshots;
 }
 
 struct image_store *engine_images(struct engine *engine, struct ct_error *err)
 {
     struct snapshot_store *snapshots = engine_snapshots(engine, err);
-    if (snapshots && !engine->images) {
-        engine->images = image_store_open(engine->places.images, snapshots, err);
+    if (!snapshots) {
+        return NULL;
     }
-    return snapshots ? engine->images : NULL;
+    OPEN_ONCE(engine, images, image_store_open(engine->places.images, snapshots, err));
+    return engine->images;
 }
 
 struct network_store *engine_networks(struct engine *engine, struct ct_error *err)
 {
-    if (!engine->networks) {
-        engine->networks =
-            network_store_open(engine->places.networks, engine->places.run_networks, err);
-    }
+    const struct places *places = &engine->places;
+    OPEN_ONCE(engine, networks, network_store_open(places->networks, places->run_networks, err));
     return engine->networks;
 }
 
 struct volume_store *engine_volumes(struct engine *engine, struct ct_error *err)
 {
-    if (!engine->volumes) {
-        engine->volumes = volume_store_open(engine->places.volumes, err);
-    }
+    OPEN_ONCE(engine, volumes, volume_store_open(engine->places.volumes, err));
     return engine->volumes;
 }
 

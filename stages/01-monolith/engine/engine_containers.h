@@ -53,15 +53,14 @@ int engine_container_inspect(struct engine *engine, const char *ref, bool size, 
 /*
  * Waiting. engine_wait_open() registers; from then on no end is missed, so `run` opens it before
  * start. condition: "not-running", "next-exit" or "removed". engine_wait_fd() may be polled: when
- * it is readable, engine_wait_result() does not block for long: 1: ended, *ret_status and (owned,
- * may be NULL) *ret_message are set; 0: not yet; -1: error.
+ * it is readable, engine_wait_result() does not block for long: 1: ended, *ret_status is set; 0:
+ * not yet; -1: error.
  */
 struct engine_wait;
 struct engine_wait *engine_wait_open(struct engine *engine, const char *ref, const char *condition,
                                      struct ct_error *err);
 int engine_wait_fd(const struct engine_wait *wait);
-int engine_wait_result(struct engine_wait *wait, int *ret_status, char **ret_message,
-                       struct ct_error *err);
+int engine_wait_result(struct engine_wait *wait, int *ret_status, struct ct_error *err);
 void engine_wait_close(struct engine_wait *wait);
 
 /*

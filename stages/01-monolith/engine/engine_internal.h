@@ -4,7 +4,8 @@
  * Room:       engine; included by the files of this room only.
  *
  * The handle is a set of doors, opened when first needed: `ps` opens no network store, and
- * starts faster for it. Nothing in it is state: state is on disk.
+ * starts faster for it. Nothing in it is state: state is on disk. A daemon uses one handle from
+ * many threads: what changes in it is guarded by its mutex.
  */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
@@ -17,6 +18,8 @@
 #include "places.h"
 #include "snapshots.h"
 #include "volumes.h"
+
+#include <pthread.h>
 
 /* How long an operation waits for another one on the same container. Longer than any start. */
 #define ENGINE_LOCK_TIMEOUT_MS 120000
@@ -45,6 +48,7 @@ struct engine {
     struct network_store *networks;
     struct volume_store *volumes;
     struct engine_pending *pending;
+    pthread_mutex_t mutex; /* guards the five doors and pending */
 };
 
 /* engine.c: the doors. Borrowed; NULL with err filled. */
@@ -114,8 +118,10 @@ bool engine_image_is_used(void *engine, const char *image_id);
 /* lifecycle.c: waits until no run is going on. 0, or -1 with CT_TIMEOUT. */
 int engine_wait_stopped(struct engine *engine, struct container *container, int timeout_ms,
                         struct ct_error *err);
-/* streams.c: forgets streams attached for a start that failed (closes the monitor's ends). */
-void engine_forget_pending(struct engine *engine, const char *id);
+/* streams.c: the streams that wait for this container's start (id NULL: for any), taken out of the
+ * handle. Owned: engine_free_pending(), which closes the monitor's ends. */
+struct engine_pending *engine_take_pending(struct engine *engine, const char *id);
+void engine_free_pending(struct engine_pending *list);
 /* containers of remove.c and prune.c: everything of a stopped, locked container. */
 int engine_discard_container(struct engine *engine, struct container *container, bool volumes,
                              struct ct_error *err);

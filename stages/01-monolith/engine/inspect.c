@@ -21,12 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Docker's State: the record's, without what is the engine's own business. */
+/* Docker's State: the record's, without what is the engine's own business. ManuallyStopped is more
+ * than Docker tells: a daemon that starts asks for it before it brings a container back. */
 static json_t *state_document(const struct container *container)
 {
-    static const char *const keys[] = {
-        "Status",   "Running", "Paused",    "Restarting", "OOMKilled", "Dead", "Pid",
-        "ExitCode", "Error",   "StartedAt", "FinishedAt", "Health",    NULL};
+    static const char *const keys[] = {"Status",          "Running",   "Paused",     "Restarting",
+                                       "OOMKilled",       "Dead",      "Pid",        "ExitCode",
+                                       "Error",           "StartedAt", "FinishedAt", "Health",
+                                       "ManuallyStopped", NULL};
     json_t *state = json_object();
 
     for (const char *const *key = keys; *key; key++) {

@@ -25,18 +25,13 @@
 
 #define PENDING_MAX 64 /* streams waiting for one start through one handle */
 
-static size_t collect_pending(const struct engine *engine, const char *id,
-                              struct monitor_stream streams[PENDING_MAX])
+static size_t to_streams(const struct engine_pending *list,
+                         struct monitor_stream streams[PENDING_MAX])
 {
     size_t n = 0;
-    for (const struct engine_pending *p = engine->pending; p && n < PENDING_MAX; p = p->next) {
-        if (strcmp(p->id, id) == 0) {
-            streams[n++] = (struct monitor_stream){.fd = p->fd,
-                                                   .in = p->in,
-                                                   .out = p->out,
-                                                   .err = p->err,
-                                                   .detach_keys = p->detach_keys};
-        }
+    for (const struct engine_pending *p = list; p && n < PENDING_MAX; p = p->next) {
+        streams[n++] = (struct monitor_stream){
+            .fd = p->fd, .in = p->in, .out = p->out, .err = p->err, .detach_keys = p->detach_keys};
     }
     return n;
 }
@@ -81,15 +76,15 @@ static int check_startable(const struct container *container, struct ct_error *e
 static int start_locked(struct engine *engine, struct container *container, struct ct_error *err)
 {
     struct monitor_stream streams[PENDING_MAX];
-    size_t n = collect_pending(engine, container->id, streams);
+    struct engine_pending *pending = engine_take_pending(engine, container->id);
+    size_t n = to_streams(pending, streams);
     struct monitor_paths paths = engine_paths(engine);
     int result = -1;
 
     if (check_startable(container, err) == 0 && ensure_snapshot(engine, container, err) == 0) {
         result = monitor_start(&paths, container, streams, n, ENGINE_START_TIMEOUT_MS, err);
     }
-    engine_forget_pending(engine,
-                          container->id); /* the monitor has its own copies now, or never will */
+    engine_free_pending(pending); /* the monitor has its own copies now, or never will */
     return result;
 }
 

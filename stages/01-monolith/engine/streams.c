@@ -16,6 +16,7 @@
 #include "span.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,19 +29,44 @@ static void free_pending(struct engine_pending *pending)
     free(pending);
 }
 
-void engine_forget_pending(struct engine *engine, const char *id)
+/* Nobody reads any more: the client went before the container was started. */
+static bool is_abandoned(const struct engine_pending *pending)
 {
-    struct engine_pending **slot = &engine->pending;
-    CT_AUTO_FREE char *wanted = ct_strdup(id); /* id may live in the entry that is freed */
+    struct pollfd peer = {.fd = pending->fd};
+    return poll(&peer, 1, 0) > 0 && (peer.revents & POLLHUP);
+}
 
+struct engine_pending *engine_take_pending(struct engine *engine, const char *id)
+{
+    struct engine_pending *taken = NULL;
+
+    (void)pthread_mutex_lock(&engine->mutex);
+    struct engine_pending **slot = &engine->pending;
     while (*slot) {
         struct engine_pending *pending = *slot;
-        if (strcmp(pending->id, wanted) == 0) {
-            *slot = pending->next;
+        bool abandoned = is_abandoned(pending);
+        if (!abandoned && id && strcmp(pending->id, id) != 0) {
+            slot = &pending->next;
+            continue;
+        }
+        *slot = pending->next;
+        if (abandoned) {
             free_pending(pending);
         } else {
-            slot = &pending->next;
+            pending->next = taken;
+            taken = pending;
         }
+    }
+    (void)pthread_mutex_unlock(&engine->mutex);
+    return taken;
+}
+
+void engine_free_pending(struct engine_pending *list)
+{
+    while (list) {
+        struct engine_pending *next = list->next;
+        free_pending(list);
+        list = next;
     }
 }
 
@@ -61,10 +87,12 @@ static int attach_later(struct engine *engine, const struct container *container
                                        .out = how->out,
                                        .err = how->err,
                                        .detach_keys =
-                                           how->detach_keys ? ct_strdup(how->detach_keys) : NULL,
-                                       .next = engine->pending};
+                                           how->detach_keys ? ct_strdup(how->detach_keys) : NULL};
     (void)snprintf(pending->id, sizeof(pending->id), "%s", container->id);
+    (void)pthread_mutex_lock(&engine->mutex);
+    pending->next = engine->pending;
     engine->pending = pending;
+    (void)pthread_mutex_unlock(&engine->mutex);
     *ret_fd = ends[0];
     return 0;
 }

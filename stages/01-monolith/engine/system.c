@@ -193,15 +193,21 @@ int engine_version(struct engine *engine, json_t **ret, struct ct_error *err)
     CT_AUTO_FREE char *platform = ct_printf("Cutaway, stage %s", engine_stage());
 
     (void)uname(&machine);
-    *ret = json_pack("{s:{s:s},s:[{s:s,s:s,s:{s:s,s:s}},{s:s,s:s,s:{}}],s:s,s:s,s:s,s:s,s:s,s:s}",
-                     "Platform", "Name", platform, "Components", "Name", "Engine", "Version",
-                     CUTAWAY_VERSION, "Details", "ApiVersion", API_VERSION, "Stage", engine_stage(),
-                     "Name", exec_driver_name(), "Version", driver ? driver : "not installed",
-                     "Details", "Version", CUTAWAY_VERSION, "ApiVersion", API_VERSION,
-                     "MinAPIVersion", API_VERSION_MIN, "Os", "linux", "Arch",
-                     strcmp(machine.machine, "x86_64") == 0 ? "amd64" : machine.machine,
-                     "KernelVersion", machine.release);
-    return *ret ? 0 : ct_refuse(err, CT_SYSTEM, "describe the version: out of memory");
+    const char *architecture = strcmp(machine.machine, "x86_64") == 0 ? "amd64" : machine.machine;
+    /* Once for old clients, at the top, and once for new ones, as details of a component. */
+    CT_AUTO_JSON json_t *engine_part =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "ApiVersion", API_VERSION,
+                  "MinAPIVersion", API_VERSION_MIN, "Os", "linux", "Arch", architecture,
+                  "KernelVersion", machine.release, "GitCommit", "", "GoVersion", "", "BuildTime",
+                  "", "Experimental", "false");
+    *ret = json_pack("{s:{s:s},s:s,s:b,s:[{s:s,s:s,s:O},{s:s,s:s,s:{}}]}", "Platform", "Name",
+                     platform, "Version", CUTAWAY_VERSION, "Experimental", 0, "Components", "Name",
+                     "Engine", "Version", CUTAWAY_VERSION, "Details", engine_part, "Name",
+                     exec_driver_name(), "Version", driver ? driver : "not installed", "Details");
+    if (!*ret || json_object_update_missing(*ret, engine_part) < 0) {
+        return ct_refuse(err, CT_SYSTEM, "describe the version: out of memory");
+    }
+    return 0;
 }
 
 static json_t *volumes_with_sizes(struct engine *engine, struct ct_error *err)

@@ -185,8 +185,7 @@ static bool is_over(const struct engine_wait *wait)
     return false;
 }
 
-int engine_wait_result(struct engine_wait *wait, int *ret_status, char **ret_message,
-                       struct ct_error *err)
+int engine_wait_result(struct engine_wait *wait, int *ret_status, struct ct_error *err)
 {
     struct ct_error gone = {0};
     drain(wait);
@@ -209,9 +208,7 @@ int engine_wait_result(struct engine_wait *wait, int *ret_status, char **ret_mes
     if (reloaded == 0 && !is_over(wait)) {
         return 0;
     }
-    const char *message = ct_json_string(wait->container->state, "Error", "");
     *ret_status = wait->status;
-    *ret_message = *message ? ct_strdup(message) : NULL;
     return 1;
 }
 

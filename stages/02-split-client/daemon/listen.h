@@ -1,0 +1,24 @@
+/*
+ * listen.h - sockets that clients can connect to.
+ *
+ * Room:       daemon.   Called by: main.c of cutawayd.
+ * Man:        unix(7), ip(7), sd_listen_fds(3).
+ */
+#ifndef DAEMON_LISTEN_H
+#define DAEMON_LISTEN_H
+
+#include "rest.h"
+
+/*
+ * listen_unix - makes the socket 0660 root:GROUP (group NULL: "cutaway" where it exists). One that
+ * nobody serves any more is replaced; one that somebody serves is CT_EXISTS.
+ */
+int listen_unix(const char *path, const char *group, struct ct_error *err);
+
+/* listen_tcp - the first address of the name that can be bound. CT_EXISTS: the port is in use. */
+int listen_tcp(const struct rest_host *host, struct ct_error *err);
+
+/* How many sockets systemd has handed over; they are descriptors 3, 4, … 0: none. */
+int listen_inherited(void);
+
+#endif

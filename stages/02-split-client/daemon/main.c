@@ -1,0 +1,321 @@
+/*
+ * main.c - cutawayd: the daemon. It opens the engine, listens, and ends when it is told to.
+ *
+ * Room:       daemon.
+ * Called by:  the user, systemd (cutaway.service, cutaway.socket).
+ *
+ * The same binary is, started under another name, the monitor that stays with a running container.
+ * So containers go on when the daemon ends or is killed, and the next one finds them.
+ */
+#define CT_LAYER "daemon"
+#include "listen.h"
+#include "monitor.h"
+#include "recover.h"
+#include "server.h"
+
+#include "cleanup.h"
+#include "file.h"
+#include "log.h"
+#include "path.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOSTS_MAX 16
+
+struct options {
+    struct engine_options engine;
+    const char *hosts[HOSTS_MAX];
+    size_t n_hosts;
+    const char *group;
+    struct server_tls tls;
+    bool verify, insecure;
+};
+
+enum {
+    OPTION_RUN = 256,
+    OPTION_TLS,
+    OPTION_CA,
+    OPTION_CERT,
+    OPTION_KEY,
+    OPTION_INSECURE,
+    OPTION_LEVEL
+};
+
+static const struct argp_option option_table[] = {
+    {"root", 'r', "DIR", 0, "Where state lasts (default /var/lib/cutaway)", 0},
+    {"run", OPTION_RUN, "DIR", 0, "Where state lives until reboot (default /run/cutaway)", 0},
+    {"host", 'H', "URL", 0,
+     "Listen there: unix:///PATH or tcp://NAME:PORT; may be given more than once "
+     "(default unix://RUN/cutaway.sock)",
+     0},
+    {"group", 'G', "NAME", 0,
+     "The group that may use the socket (default cutaway, where it exists)", 0},
+    {"tlsverify", OPTION_TLS, NULL, 0, "On tcp, answer only clients with a certificate", 0},
+    {"tlscacert", OPTION_CA, "FILE", 0, "The authority of the clients' certificates", 0},
+    {"tlscert", OPTION_CERT, "FILE", 0, "The daemon's certificate", 0},
+    {"tlskey", OPTION_KEY, "FILE", 0, "Its key", 0},
+    {"insecure-loopback", OPTION_INSECURE, NULL, 0,
+     "Allow tcp without TLS on 127.0.0.1 and ::1: every user of this machine is then root", 0},
+    {"log-level", 'l', "LEVEL", 0, "debug, info, warn (default) or error", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *options = state->input;
+
+    switch (key) {
+    case 'r':
+        options->engine.root = value;
+        return 0;
+    case OPTION_RUN:
+        options->engine.run = value;
+        return 0;
+    case 'H':
+        if (options->n_hosts == HOSTS_MAX) {
+            argp_error(state, "at most %d times --host", HOSTS_MAX);
+            return EINVAL;
+        }
+        options->hosts[options->n_hosts++] = value;
+        return 0;
+    case 'G':
+        options->group = value;
+        return 0;
+    case OPTION_TLS:
+        options->verify = true;
+        return 0;
+    case OPTION_CA:
+        options->tls.ca_file = value;
+        return 0;
+    case OPTION_CERT:
+        options->tls.certificate_file = value;
+        return 0;
+    case OPTION_KEY:
+        options->tls.key_file = value;
+        return 0;
+    case OPTION_INSECURE:
+        options->insecure = true;
+        return 0;
+    case 'l':
+        (void)setenv("CUTAWAY_LOG", value, 1);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", value);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .doc = "The Cutaway daemon: Docker's Engine API in front of the engine.",
+};
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    (void)fprintf(out, "Cutaway daemon version %s, stage %s\n", CUTAWAY_VERSION, engine_stage());
+}
+
+/* ---- one daemon a root ---------------------------------------------------------------------- */
+
+static int lock_root(const char *root, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int root_fd = ct_mkdirs(root, 0700, err);
+    CT_AUTO_FREE char *name = ct_printf("%s/daemon.lock", engine_stage());
+
+    if (root_fd < 0) {
+        return -1;
+    }
+    int fd = ct_lock_at(root_fd, name, CT_LOCK_EXCLUSIVE, 0, err);
+    if (fd < 0 && err->kind == CT_TIMEOUT) {
+        ct_error_clear(err);
+        (void)ct_refuse(err, CT_EXISTS, "start: another cutawayd works on '%.100s'", root);
+        return ct_hint(err, "use that one, or choose another --root");
+    }
+    return fd;
+}
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+struct daemon {
+    struct options options;
+    struct engine *engine;
+    struct server *servers[HOSTS_MAX];
+    size_t n_servers;
+    char *unix_paths[HOSTS_MAX]; /* to be removed at the end */
+};
+
+static int check_tcp(const struct options *options, const struct rest_host *host,
+                     struct ct_error *err)
+{
+    if (options->verify) {
+        return 0;
+    }
+    if (!rest_host_is_loopback(host)) {
+        (void)ct_refuse(err, CT_DENIED,
+                        "listen on tcp://%.60s:%u without TLS: whoever connects would be root",
+                        host->name, host->port);
+        return ct_hint(err, "add --tlsverify --tlscacert --tlscert --tlskey");
+    }
+    if (!options->insecure) {
+        (void)ct_refuse(err, CT_DENIED, "listen on tcp://%.60s:%u without TLS", host->name,
+                        host->port);
+        return ct_hint(err, "add --insecure-loopback if every user of this machine may be root");
+    }
+    return 0;
+}
+
+static int serve(struct daemon *daemon, int listen_fd, bool secured, struct ct_error *err)
+{
+    const struct server_tls *tls = secured ? &daemon->options.tls : NULL;
+    struct server *server = server_open(daemon->engine, listen_fd, tls, err);
+
+    if (!server) {
+        return -1;
+    }
+    daemon->servers[daemon->n_servers++] = server;
+    return 0;
+}
+
+static int serve_host(struct daemon *daemon, const char *text, struct ct_error *err)
+{
+    struct rest_host host;
+    int result = -1;
+
+    if (rest_host_parse(text, &host, err) < 0) {
+        return -1;
+    }
+    if (host.is_unix) {
+        int fd = listen_unix(host.path, daemon->options.group, err);
+        if (fd >= 0) {
+            daemon->unix_paths[daemon->n_servers] = ct_strdup(host.path);
+            result = serve(daemon, fd, false, err);
+        }
+    } else if (check_tcp(&daemon->options, &host, err) == 0) {
+        int fd = listen_tcp(&host, err);
+        result = fd < 0 ? -1 : serve(daemon, fd, daemon->options.verify, err);
+    }
+    rest_host_done(&host);
+    return result;
+}
+
+static int serve_inherited(struct daemon *daemon, int n, struct ct_error *err)
+{
+    for (int i = 0; i < n && i < HOSTS_MAX; i++) {
+        if (serve(daemon, 3 + i, false, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int serve_all(struct daemon *daemon, const char *run, struct ct_error *err)
+{
+    const struct options *options = &daemon->options;
+    int inherited = listen_inherited();
+
+    if (options->verify &&
+        (!options->tls.ca_file || !options->tls.certificate_file || !options->tls.key_file)) {
+        return ct_refuse(err, CT_INVALID, "--tlsverify needs --tlscacert, --tlscert and --tlskey");
+    }
+    if (inherited > 0) {
+        return serve_inherited(daemon, inherited, err);
+    }
+    if (options->n_hosts == 0) {
+        CT_AUTO_FREE char *host = ct_printf("unix://%s/" REST_SOCKET, run);
+        return serve_host(daemon, host, err);
+    }
+    for (size_t i = 0; i < options->n_hosts; i++) {
+        if (serve_host(daemon, options->hosts[i], err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void stop_serving(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->n_servers; i++) {
+        if (daemon->unix_paths[i]) {
+            (void)unlink(
+                daemon->unix_paths[i]); /* so that clients see at once that nobody is here */
+            free(daemon->unix_paths[i]);
+        }
+        server_close(daemon->servers[i]);
+    }
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* Blocked before any thread is there; SIGTERM and SIGINT then come to wait_for_end(). */
+static void block_signals(sigset_t *ret)
+{
+    (void)sigemptyset(ret);
+    (void)sigaddset(ret, SIGTERM);
+    (void)sigaddset(ret, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, ret, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* nothing is configured in a file that could be read again */
+}
+
+/* As engine_open() chooses it. Owned. */
+static char *directory(const char *given, const char *variable, const char *fallback,
+                       struct ct_error *err)
+{
+    const char *text = given ? given : getenv(variable);
+    return ct_path_absolute(text && *text ? text : fallback, err);
+}
+
+static int run_daemon(struct daemon *daemon, struct ct_error *err)
+{
+    CT_AUTO_FREE char *root =
+        directory(daemon->options.engine.root, "CUTAWAY_ROOT", "/var/lib/cutaway", err);
+    CT_AUTO_FREE char *run =
+        directory(daemon->options.engine.run, "CUTAWAY_RUN", "/run/cutaway", err);
+    sigset_t signals;
+    int number;
+
+    block_signals(&signals);
+    daemon->engine = root && run ? engine_open(&daemon->options.engine, err) : NULL;
+    CT_AUTO_CLOSE int lock = daemon->engine ? lock_root(root, err) : -1;
+    if (lock < 0 || recover_containers(daemon->engine, err) < 0 ||
+        serve_all(daemon, run, err) < 0) {
+        return -1;
+    }
+    ct_info("listening stage=%s", engine_stage());
+    (void)sigwait(&signals, &number);
+    ct_info("ending signal=%d", number);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon daemon = {0};
+    struct ct_error err = {0};
+
+    if (monitor_is_wanted(argc, argv)) {
+        return monitor_main(argc, argv);
+    }
+    argp_program_version_hook = print_version;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &daemon.options) != 0) {
+        return 1;
+    }
+    int result = run_daemon(&daemon, &err);
+    stop_serving(&daemon);
+    engine_close(daemon.engine);
+    if (result < 0) {
+        ct_error_print(stderr, "cutawayd", &err);
+        return 1;
+    }
+    return 0;
+}
