@@ -355,10 +355,9 @@ static int check_flags(const struct cli_args *args, struct ct_error *err)
     const char *pull = args_text(args, "pull", "missing");
 
     if (strcmp(pull, "always") == 0) {
-        return ct_refuse(
-            err, CT_UNSUPPORTED,
-            "flag '--pull always' is not in stage %s: it comes with stage 04-modular",
-            engine_stage());
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "flag '--pull always' is not in stage %s: it comes with stage 04-modular",
+                         engine_stage());
     }
     if (strcmp(pull, "missing") != 0 && strcmp(pull, "never") != 0) {
         return ct_refuse(

@@ -226,10 +226,9 @@ static int run_import(struct cli *cli, const struct cli_args *args, struct ct_er
     CT_AUTO_FREE char *id = NULL;
 
     if (strstr(source, "://")) {
-        return ct_refuse(
-            err, CT_UNSUPPORTED,
-            "import from a URL is not in stage %s: it comes with stage 04-modular",
-            engine_stage());
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "import from a URL is not in stage %s: it comes with stage 04-modular",
+                         engine_stage());
     }
     CT_AUTO_CLOSE int file = from_stdin ? -1 : open(source, O_RDONLY | O_CLOEXEC);
     if (!from_stdin && file < 0) {
@@ -387,8 +386,7 @@ static int run_prune(struct cli *cli, const struct cli_args *args, struct ct_err
 static int run_absent(struct cli *cli, const struct cli_args *args, struct ct_error *err)
 {
     (void)args;
-    (void)ct_refuse(err, CT_UNSUPPORTED,
-                    "'%s' is not in stage %s: it comes with stage 04-modular",
+    (void)ct_refuse(err, CT_UNSUPPORTED, "'%s' is not in stage %s: it comes with stage 04-modular",
                     cli->command->name, engine_stage());
     return ct_hint(err, "bring images in with 'load' or 'import'");
 }

@@ -195,11 +195,10 @@ int engine_version(struct engine *engine, json_t **ret, struct ct_error *err)
     (void)uname(&machine);
     const char *architecture = strcmp(machine.machine, "x86_64") == 0 ? "amd64" : machine.machine;
     /* Once for old clients, at the top, and once for new ones, as details of a component. */
-    CT_AUTO_JSON json_t *engine_part =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "ApiVersion", API_VERSION,
-                  "MinAPIVersion", API_VERSION_MIN, "Os", "linux", "Arch", architecture,
-                  "KernelVersion", machine.release, "GitCommit", "", "GoVersion", "", "BuildTime",
-                  "", "Experimental", "false");
+    CT_AUTO_JSON json_t *engine_part = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "ApiVersion", API_VERSION, "MinAPIVersion",
+        API_VERSION_MIN, "Os", "linux", "Arch", architecture, "KernelVersion", machine.release,
+        "GitCommit", "", "GoVersion", "", "BuildTime", "", "Experimental", "false");
     *ret = json_pack("{s:{s:s},s:s,s:b,s:[{s:s,s:s,s:O},{s:s,s:s,s:{}}]}", "Platform", "Name",
                      platform, "Version", CUTAWAY_VERSION, "Experimental", 0, "Components", "Name",
                      "Engine", "Version", CUTAWAY_VERSION, "Details", engine_part, "Name",
