@@ -209,7 +209,8 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     }
 }
 
-static void log_line(void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_line(void *context, const char *format,
+                                                           va_list arguments)
 {
     CT_AUTO_FREE char *line = NULL;
     (void)context;
