@@ -69,11 +69,12 @@ address_of() {
   assert [ "$status" -ne 0 ]
 }
 
-@test "--network none has only loopback, host has the host's devices" {
+@test "--network none has only loopback, host is in the host's" {
   run -0 cutaway run --rm --network none busybox sh -c 'ls /sys/class/net'
   assert_output "lo"
-  run -0 cutaway run --rm --network host busybox sh -c 'cat /proc/net/dev | wc -l'
-  assert_output "$(wc -l </proc/net/dev)"
+  # The namespace itself: devices of other tests come and go while we would count them.
+  run -0 cutaway run --rm --network host busybox readlink /proc/self/ns/net
+  assert_output "$(readlink /proc/self/ns/net)"
 }
 
 @test "connect and disconnect a running container" {
