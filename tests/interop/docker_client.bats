@@ -33,6 +33,8 @@ stop_daemon() {
   kill -s "$1" "$DAEMON" && wait "$DAEMON"
 }
 
+threads() { awk '/^Threads:/ { print $2 }' "/proc/$DAEMON/status"; }
+
 # ask METHOD PATH [CURL OPTION…]: prints the body, then the status on a line of its own.
 ask() {
   local method=$1 path=$2
@@ -185,10 +187,34 @@ ask() {
   assert_line "400"
   run -0 ask GET '/v1.43/events?filters=%7B%22colour%22%3A%5B%22red%22%5D%7D'
   assert_line "400"
+  docker create --name box busybox true
+  run -0 ask POST '/v1.43/containers/box/attach?stdout=1&logs=1'
+  assert_line "501"
+  assert_output --partial "without 'stream=1'"
   run -0 ask POST /v1.43/build
   assert_line "501"
   run -0 ask GET /v1.43/containers/nobody/logs?stdout=1
   assert_line "404"
+}
+
+@test "a client that reads slowly, or goes, costs no processor and leaves nothing" {
+  docker run -d --name web busybox sh -c 'head -c 3000000 /dev/zero; sleep 1000'
+  docker attach --no-stdin web >"$HOME_OF_TEST/out" 3>&- &
+  local client=$!
+  sleep 0.5
+  kill -STOP "$client"
+  docker kill web
+  local before after
+  before=$(awk '{ print $14 + $15 }' "/proc/$DAEMON/stat")
+  sleep 1
+  after=$(awk '{ print $14 + $15 }' "/proc/$DAEMON/stat")
+  kill -KILL "$client"
+  assert [ $((after - before)) -lt 50 ]
+  for _ in $(seq 50); do
+    [ "$(threads)" -gt 2 ] || break
+    sleep 0.1
+  done
+  assert [ "$(threads)" -le 2 ]
 }
 
 @test "a document that is too large is refused, and the daemon goes on" {

@@ -12,9 +12,6 @@
 #include "json.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static const char *detach_keys(const struct rest_request *request)
 {
@@ -27,26 +24,6 @@ static bool has_terminal(struct rest_request *request, struct ct_error *err)
     CT_AUTO_JSON json_t *document = NULL;
     return engine_container_inspect(request->engine, request->name, false, &document, err) == 0 &&
            ct_json_bool(document, "Config.Tty", false);
-}
-
-/* stream=0: only what was printed so far, as logs have it. */
-static int attach_logs(struct rest_request *request, struct rest_reply *reply,
-                       const struct engine_attach *how, bool raw, struct ct_error *err)
-{
-    const struct engine_logs query = {.want_stdout = how->out, .want_stderr = how->err, .tail = -1};
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-        return ct_fail(err, errno, "make a stream");
-    }
-    CT_AUTO_CLOSE int write_end = ends[1];
-    CT_AUTO_CLOSE int read_end = ends[0];
-    /* What fits into the socket is sent; who wants more asks for the logs. */
-    if (how->logs &&
-        engine_container_logs(request->engine, request->name, &query, write_end, -1, err) < 0) {
-        return -1;
-    }
-    return reply_hijack(request, reply, ct_steal_fd(&read_end), raw);
 }
 
 int post_container_attach(struct rest_request *request, struct rest_reply *reply,
@@ -64,7 +41,8 @@ int post_container_attach(struct rest_request *request, struct rest_reply *reply
         return -1;
     }
     if (!query_bool(request, "stream", false)) {
-        return attach_logs(request, reply, &how, raw, err);
+        (void)ct_refuse(err, CT_UNSUPPORTED, "attach to '%.64s' without 'stream=1'", request->name);
+        return ct_hint(err, "GET /containers/{id}/logs has what was printed so far");
     }
     if (engine_container_attach(request->engine, request->name, &how, &fd, err) < 0) {
         return -1;

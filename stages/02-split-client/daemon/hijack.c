@@ -87,9 +87,11 @@ static void relay(struct hijack *hijack)
     struct lane *input = &hijack->input, *output = &hijack->output;
 
     while (!output->closed || !is_empty(output)) {
+        /* Not looked at while the client is behind: its end would be told again and again. */
+        short engine_wants = (short)(wants_read(output) | wants_write(input));
         struct pollfd fds[3] = {
             {.fd = input->from, .events = (short)(wants_read(input) | wants_write(output))},
-            {.fd = output->from, .events = (short)(wants_read(output) | wants_write(input))},
+            {.fd = engine_wants ? output->from : -1, .events = engine_wants},
             {.fd = hijack->talk.cancel_fd, .events = POLLIN},
         };
         if ((poll(fds, 3, -1) < 0 && errno != EINTR) || fds[2].revents) {

@@ -245,12 +245,14 @@ static int serve_all(struct daemon *daemon, const char *run, struct ct_error *er
 
 static void stop_serving(struct daemon *daemon)
 {
-    for (size_t i = 0; i < daemon->n_servers; i++) {
+    for (size_t i = 0; i < HOSTS_MAX; i++) {
         if (daemon->unix_paths[i]) {
             (void)unlink(
                 daemon->unix_paths[i]); /* so that clients see at once that nobody is here */
             free(daemon->unix_paths[i]);
         }
+    }
+    for (size_t i = 0; i < daemon->n_servers; i++) {
         server_close(daemon->servers[i]);
     }
 }

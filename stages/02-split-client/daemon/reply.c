@@ -77,9 +77,11 @@ int reply_hijack(struct rest_request *request, struct rest_reply *reply, int fd,
         return 0;
     }
     int *kept = malloc(sizeof(*kept));
-    if (kept) {
-        *kept = fd;
+    if (!kept) {
+        (void)close(fd);
+        return reply_empty(reply, MHD_HTTP_INTERNAL_SERVER_ERROR);
     }
+    *kept = fd;
     reply->prompt = true;
     return reply_stream(reply, reply->type, copy_stream, kept, release_fd);
 }
