@@ -49,9 +49,11 @@ load lib
   cutaway save -o "$HOME_OF_TEST/large.tar" large
   mkdir "$HOME_OF_TEST/small"
   mount -t tmpfs -o size=4m tmpfs "$HOME_OF_TEST/small"
-  ROOT=$HOME_OF_TEST/small run -1 cutaway load -i "$HOME_OF_TEST/large.tar"
+  cutaway rm big >/dev/null
+  move_to "$HOME_OF_TEST/small"
+  run -1 cutaway load -i "$HOME_OF_TEST/large.tar"
   assert_output --partial "No space left on device (ENOSPC)"
-  ROOT=$HOME_OF_TEST/small run -0 cutaway images -q
+  run -0 cutaway images -q
   assert_output ""
   assert_equal "$(find "$HOME_OF_TEST/small/images/blobs" -type f | wc -l)" 0
 }
@@ -59,15 +61,16 @@ load lib
 @test "a full disk while a container is created leaves no container" {
   mkdir "$HOME_OF_TEST/small"
   mount -t tmpfs -o size=16m tmpfs "$HOME_OF_TEST/small"
-  ROOT=$HOME_OF_TEST/small run -0 cutaway create --name first busybox true
+  move_to "$HOME_OF_TEST/small"
+  run -0 cutaway create --name first busybox true
   head -c 20000000 /dev/zero >"$HOME_OF_TEST/small/fill" || true
-  ROOT=$HOME_OF_TEST/small run cutaway create --name second busybox true
+  run cutaway create --name second busybox true
   assert [ "$status" -ne 0 ]
   assert_output --partial "No space left on device (ENOSPC)"
   rm "$HOME_OF_TEST/small/fill"
-  ROOT=$HOME_OF_TEST/small run -0 cutaway ps -a --format '{{.Names}}'
+  run -0 cutaway ps -a --format '{{.Names}}'
   assert_output "first"
-  ROOT=$HOME_OF_TEST/small cutaway rm first
+  cutaway rm first
 }
 
 teardown() {
@@ -126,8 +129,10 @@ monitor_of() {
   starter=$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status")
   kill -KILL "$starter" "$pid" 2>/dev/null || true
   retry 10 bash -c '[ ! -e "/proc/$0" ]' "$pid"
+  if [ -n "${DAEMON:-}" ]; then stop_daemon KILL || true; fi
   rm -rf "$RUN"
   find /sys/fs/cgroup -depth -type d -name "*$(cat "$HOME_OF_TEST/id")*" -exec rmdir {} + 2>/dev/null || true
+  if [ -n "${DAEMON:-}" ]; then start_daemon; fi
   run -0 cutaway ps -a --format '{{.Names}} {{.State}}'
   assert_output "web exited"
   # 255 after a real reboot; the boot id is the same here, so it is 137: nobody knows better.
@@ -139,8 +144,9 @@ monitor_of() {
 @test "two starts of one container make one run" {
   cutaway create --name web busybox sleep 60
   "${CUTAWAY[@]}" start web >"$HOME_OF_TEST/one" 2>&1 3>&- &
+  one=$!
   "${CUTAWAY[@]}" start web >"$HOME_OF_TEST/two" 2>&1 3>&- &
-  wait
+  wait "$one" $!
   assert_equal "$(cat "$HOME_OF_TEST/one" "$HOME_OF_TEST/two")" $'web\nweb'
   run -0 cutaway top web -o pid,args
   assert_equal "${#lines[@]}" 2
@@ -150,8 +156,9 @@ monitor_of() {
   for _ in 1 2 3 4 5; do
     cutaway create --name web busybox sleep 60
     "${CUTAWAY[@]}" start web >/dev/null 2>&1 3>&- &
+    start=$!
     "${CUTAWAY[@]}" rm -f web >/dev/null 2>&1 3>&- &
-    wait
+    wait "$start" $! || true # whoever comes second is told so
     if cutaway inspect web >/dev/null 2>&1; then
       cutaway rm -f web
     fi
@@ -162,10 +169,12 @@ monitor_of() {
 
 @test "creating one name ten times at once makes one container" {
   cutaway run --rm busybox true
+  pids=()
   for i in 1 2 3 4 5 6 7 8 9 10; do
     "${CUTAWAY[@]}" create --name one busybox true >"$HOME_OF_TEST/$i" 2>&1 3>&- &
+    pids+=($!)
   done
-  wait
+  wait "${pids[@]}" || true # nine are refused
   assert_equal "$(grep -l -E '^[0-9a-f]{64}$' "$HOME_OF_TEST"/{1..10} 2>/dev/null | wc -l)" 1
   run -0 cutaway ps -aq
   assert_equal "${#lines[@]}" 1
@@ -191,6 +200,6 @@ monitor_of() {
 
 @test "without root the engine says so and what to do" {
   run -1 setpriv --reuid 65534 --clear-groups "${CUTAWAY[@]}" ps
-  assert_output --partial "needs root"
+  assert_output --regexp "needs root|Permission denied"
   assert_output --partial "try: "
 }

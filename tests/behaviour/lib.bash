@@ -5,7 +5,7 @@
 # Settings: STAGE (default 01), BUILD (default: build/ of this checkout); both from the environment.
 #
 # A test gets $ROOT and $RUN, fresh directories below $HOME_OF_TEST, and the function `cutaway`, which is
-# the command line of the stage under test on exactly these. Whatever happens in the test, teardown
+# the command line of the stage under test on exactly these (from stage 02 on with a daemon of the test's own). Whatever happens in the test, teardown
 # removes its containers and networks and fails when a process, mount, network device, cgroup or
 # nftables table of that engine is left. A file that needs its own setup or teardown defines them and
 # calls behaviour_setup / behaviour_teardown.
@@ -23,15 +23,34 @@ STAGE=${STAGE:-01}
 # The engine under test. Descriptor 3 is bats' own: a monitor that inherited it would make bats wait.
 # Variables of whoever runs the suite must not reach the engine.
 cutaway() {
-  env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_STAGE -u CUTAWAY_DEBUG -u CUTAWAY_LOG \
-    "$BUILD/cutaway" --stage "$STAGE" --root "$ROOT" --run "$RUN" "$@" 3>&-
+  env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_STAGE -u CUTAWAY_HOST -u CUTAWAY_DEBUG -u CUTAWAY_LOG \
+    "${CUTAWAY[@]}" "$@" 3>&-
 }
 
 # The same as an array, for tests that need a real program (timeout, script, background jobs):
 #   timeout 5 "${CUTAWAY[@]}" wait web 3>&- &
+# A client does not choose where its daemon's state lasts.
 _set_cutaway_array() {
-  # shellcheck disable=SC2034 # used by the tests
-  CUTAWAY=("$BUILD/cutaway" --stage "$STAGE" --root "$ROOT" --run "$RUN")
+  CUTAWAY=("$BUILD/cutaway" --stage "$STAGE" --run "$RUN")
+  if [ "$STAGE" = 01 ]; then CUTAWAY+=(--root "$ROOT"); fi
+}
+
+# ---- the daemon, from stage 02 on ----
+
+# start_daemon: returns when it answers. Its log is $HOME_OF_TEST/log, its pid $DAEMON.
+start_daemon() {
+  local programs=("$BUILD"/stages/"$STAGE"-*/cutawayd)
+  env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_DEBUG -u CUTAWAY_LOG \
+    "${programs[0]}" --root "$ROOT" --run "$RUN" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
+  DAEMON=$!
+  retry 20 _daemon_answers || fail "the daemon does not answer: $(cat "$HOME_OF_TEST/log")"
+}
+
+_daemon_answers() { cutaway version >/dev/null 2>&1; }
+
+# stop_daemon SIGNAL: returns its exit code.
+stop_daemon() {
+  kill -s "$1" "$DAEMON" && wait "$DAEMON"
 }
 
 setup() { behaviour_setup; }
@@ -47,6 +66,7 @@ behaviour_setup() {
   RUN=$HOME_OF_TEST/run
   mkdir -m 700 "$ROOT" "$RUN"
   _set_cutaway_array
+  if [ "$STAGE" != 01 ]; then start_daemon; fi
 }
 
 behaviour_teardown() {
@@ -55,6 +75,7 @@ behaviour_teardown() {
   ids=$(_ids_in "$ROOT" '[0-9a-f]{64}')
   networks=$(_network_ids)
   _remove_everything
+  if [ -n "${DAEMON:-}" ]; then stop_daemon TERM; fi
   if ! leaks=$(_wait_for_no_leaks "$ids" "$networks"); then
     _end_leaked_processes
     _unmount_leaked
@@ -65,6 +86,16 @@ behaviour_teardown() {
     return 1 # bats runs teardown without errexit: `fail` alone would be passed over
   fi
   _remove_home
+}
+
+# move_to DIR: from now on the engine's state lasts in DIR.
+move_to() {
+  ROOT=$1
+  _set_cutaway_array
+  if [ "$STAGE" != 01 ]; then
+    stop_daemon TERM
+    start_daemon
+  fi
 }
 
 # ---- the one way to skip ----

@@ -4,33 +4,10 @@
 load ../behaviour/lib
 
 setup() {
-  STAGE=01 behaviour_setup
+  export STAGE=02
+  behaviour_setup
   SOCKET=$RUN/cutaway.sock
   export DOCKER_HOST=unix://$SOCKET DOCKER_CONFIG=$HOME_OF_TEST/docker
-  start_daemon
-}
-
-teardown() {
-  local ids
-  ids=$(docker ps -aq 2>/dev/null) || true
-  # shellcheck disable=SC2086 # one id a word
-  [ -z "$ids" ] || docker rm -f $ids >/dev/null || true
-  stop_daemon TERM || true
-  behaviour_teardown
-}
-
-start_daemon() {
-  "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
-  DAEMON=$!
-  for _ in $(seq 100); do
-    if curl -sf --unix-socket "$SOCKET" http://d/_ping >/dev/null; then return 0; fi
-    sleep 0.1
-  done
-  fail "the daemon does not answer: $(cat "$HOME_OF_TEST/log")"
-}
-
-stop_daemon() {
-  kill -s "$1" "$DAEMON" && wait "$DAEMON"
 }
 
 threads() { awk '/^Threads:/ { print $2 }' "/proc/$DAEMON/status"; }

@@ -14,7 +14,7 @@ setup_file() {
 }
 
 @test "the launcher finds the installed stage" {
-  run -0 env -u CUTAWAY_STAGE "$PREFIX/bin/cutaway" --root "$BATS_TEST_TMPDIR/root" --run "$BATS_TEST_TMPDIR/run" version --format '{{.Client.Version}}'
+  run -0 env -u CUTAWAY_STAGE "$PREFIX/bin/cutaway" --run "$BATS_TEST_TMPDIR/run" version --format '{{.Client.Version}}'
   assert_output --regexp '^[0-9]+\.[0-9]+\.[0-9]+$'
 }
 

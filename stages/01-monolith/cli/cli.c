@@ -23,9 +23,16 @@
 
 /* What stands before the command. */
 static const struct cli_flag global_flags[] = {
-    {"root", 0, CLI_TEXT, "DIR", "Where state lasts (default /var/lib/cutaway)", NULL},
+    {"root", 0, CLI_TEXT, "DIR",
+     "Where state lasts (default /var/lib/cutaway); with a daemon it is cutawayd's", NULL},
     {"run", 0, CLI_TEXT, "DIR", "Where state lives until reboot (default /run/cutaway)", NULL},
-    {"host", 'H', CLI_TEXT, "URL", "The daemon to talk to", "stage 02-split-client"},
+    {"host", 'H', CLI_TEXT, "URL", "The daemon to talk to (default unix://RUN/cutaway.sock)",
+     "stage 02-split-client"},
+    {"tlscacert", 0, CLI_TEXT, "FILE", "Trust daemons that this CA has signed",
+     "stage 02-split-client"},
+    {"tlscert", 0, CLI_TEXT, "FILE", "The certificate to show to the daemon",
+     "stage 02-split-client"},
+    {"tlskey", 0, CLI_TEXT, "FILE", "The key of the certificate", "stage 02-split-client"},
     {"debug", 'D', CLI_BOOL, NULL, "Tell every frame of an error", NULL},
     {"version", 'v', CLI_BOOL, NULL, "Print the version and quit", NULL},
     {NULL, 0, CLI_BOOL, NULL, NULL, NULL},
@@ -34,7 +41,7 @@ static const struct cli_flag global_flags[] = {
 static const struct cli_flag *const global_tables[] = {global_flags, NULL};
 
 /* The line before the command, read like a command of its own that stops at the first word. */
-static const struct cli_command global_command = {
+const struct cli_command cli_globals = {
     .name = "", .max_args = -1, .flags = global_tables, .stops_at_first = true, .usage_exit = 125};
 
 static const struct cli_command *find_in(const struct cli_command *const *commands,
@@ -193,6 +200,10 @@ static int run_line(struct cli *cli, const struct cli_args *globals, int argc, c
 
     cli->options.root = args_text(globals, "root", NULL);
     cli->options.run = args_text(globals, "run", NULL);
+    cli->options.host = args_text(globals, "host", NULL);
+    cli->options.tls_ca = args_text(globals, "tlscacert", NULL);
+    cli->options.tls_cert = args_text(globals, "tlscert", NULL);
+    cli->options.tls_key = args_text(globals, "tlskey", NULL);
     if (args_bool(globals, "debug")) {
         (void)setenv("CUTAWAY_DEBUG", "1", 1);
     }
@@ -211,7 +222,7 @@ int cli_main(int argc, char **argv)
 {
     struct ct_error err = {0};
     struct cli cli = {.cancel_fd = -1};
-    struct cli_args *globals = args_parse(&global_command, argc - 1, argv + 1, &err);
+    struct cli_args *globals = args_parse(&cli_globals, argc - 1, argv + 1, &err);
 
     if (!globals) {
         ct_error_print(stderr, "cutaway", &err);

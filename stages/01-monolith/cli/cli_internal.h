@@ -28,8 +28,8 @@ struct cli_flag {
     enum cli_type type;
     const char *value; /* how --help calls the value; NULL: by the type */
     const char *help;
-    const char
-        *comes_with; /* NULL: it is here; else what brings it: "stage 04-modular (cutaway-init)" */
+    /* NULL: every stage has it; else what brings it: "stage 04-modular (cutaway-init)". */
+    const char *comes_with;
 };
 
 struct cli_args;
@@ -57,6 +57,7 @@ struct cli_noun {
 
 extern const struct cli_command *const cli_commands[]; /* the top level, NULL-terminated */
 extern const struct cli_noun cli_nouns[];              /* ends with name NULL */
+extern const struct cli_command cli_globals;           /* what stands before the command */
 
 struct cli {
     struct engine *engine;
@@ -81,6 +82,8 @@ const char *args_text(const struct cli_args *args, const char *flag, const char 
 json_int_t args_int(const struct cli_args *args, const char *flag, json_int_t fallback);
 const char *const *args_list(const struct cli_args *args,
                              const char *flag); /* NULL-terminated, never NULL */
+/* True when the stage that runs does not have it yet. */
+bool flag_missing(const struct cli_flag *flag);
 /* Calls fn for each flag of a command, tables in order. */
 typedef void (*cli_flag_fn)(void *context, const struct cli_flag *flag);
 void flags_each(const struct cli_command *command, cli_flag_fn fn, void *context);

@@ -109,7 +109,7 @@ static int unpause_one(struct cli *cli, const char *ref, const struct cli_args *
 
 static const struct cli_flag rm_flags[] = {
     {"force", 'f', CLI_BOOL, NULL, "Force the removal of a running container (uses SIGKILL)", NULL},
-    {"link", 'l', CLI_BOOL, NULL, NULL, "stage 02-split-client (names by DNS)"},
+    {"link", 'l', CLI_BOOL, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
     {"volumes", 'v', CLI_BOOL, NULL, "Remove anonymous volumes associated with the container",
      NULL},
     END};
@@ -249,7 +249,7 @@ EACH(wait, wait_one, false)
 EACH(update, update_one, true)
 
 static const struct cli_flag logs_flags[] = {
-    {"details", 0, CLI_BOOL, NULL, NULL, "stage 02-split-client"},
+    {"details", 0, CLI_BOOL, NULL, NULL, "stage 03-libcontainer"},
     {"follow", 'f', CLI_BOOL, NULL, "Follow log output", NULL},
     {"since", 0, CLI_TEXT, NULL,
      "Show logs since timestamp (2013-01-02T13:23:37Z) or relative (42m for 42 minutes)", NULL},

@@ -25,7 +25,7 @@ static void measure_flag(void *context, const struct cli_flag *flag)
 {
     size_t *widest = context;
     size_t width = strlen(flag->name) + 1 + strlen(value_name(flag));
-    if (!flag->comes_with && width > *widest) {
+    if (!flag_missing(flag) && width > *widest) {
         *widest = width;
     }
 }
@@ -39,7 +39,7 @@ static void print_flag(void *context, const struct cli_flag *flag)
 {
     const struct flag_printer *printer = context;
     char letter[] = "    ";
-    if (flag->comes_with) {
+    if (flag_missing(flag)) {
         return;
     }
     if (flag->letter) {
@@ -52,14 +52,14 @@ static void print_flag(void *context, const struct cli_flag *flag)
 static void print_absent(void *context, const struct cli_flag *flag)
 {
     const struct flag_printer *printer = context;
-    if (flag->comes_with) {
+    if (flag_missing(flag)) {
         (void)fprintf(printer->out, "      --%s: comes with %s\n", flag->name, flag->comes_with);
     }
 }
 
 static void note_absent(void *context, const struct cli_flag *flag)
 {
-    *(bool *)context = *(bool *)context || flag->comes_with;
+    *(bool *)context = *(bool *)context || flag_missing(flag);
 }
 
 void help_command(FILE *out, const char *noun, const struct cli_command *command)
@@ -114,13 +114,14 @@ void help_top(FILE *out)
     }
     (void)fprintf(out, "  %-11s %s\n", "trace",
                   "Run a command and show its path through all layers");
-    (void)fprintf(out, "\nGlobal Options:\n"
-                       "      --root DIR   Where state lasts (default /var/lib/cutaway)\n"
-                       "      --run DIR    Where state lives until reboot (default /run/cutaway)\n"
-                       "      --stage N    Which stage of the engine runs (01)\n"
-                       "  -D, --debug      Tell every frame of an error\n"
-                       "  -v, --version    Print the version and quit\n"
-                       "\nRun 'cutaway COMMAND --help' for more information on a command.\n");
+    struct flag_printer printer = {.out = out};
+    flags_each(&cli_globals, measure_flag, &printer.widest);
+    (void)fprintf(out, "\nGlobal Options:\n");
+    flags_each(&cli_globals, print_flag, &printer);
+    (void)fprintf(out,
+                  "\n'--stage N' stands before all others and chooses the stage; this is %s.\n"
+                  "\nRun 'cutaway COMMAND --help' for more information on a command.\n",
+                  engine_stage());
 }
 
 /* Levenshtein's distance, for words of at most 31 bytes; longer ones are far away. */
@@ -166,7 +167,7 @@ const char *help_nearest(const char *typed)
 
 static void complete_flag(void *context, const struct cli_flag *flag)
 {
-    if (!flag->comes_with) {
+    if (!flag_missing(flag)) {
         (void)fprintf(context, " --%s", flag->name);
     }
 }
@@ -188,7 +189,8 @@ int help_completion(FILE *out)
                   "  case $command in container|image|network|system|volume) command+=\" "
                   "${COMP_WORDS[2]}\" ;; esac\n"
                   "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                  "    words='--root --run --stage --debug --version --help trace");
+                  "    words='--stage --help trace");
+    flags_each(&cli_globals, complete_flag, out);
     for (const struct cli_noun *noun = cli_nouns; noun->name; noun++) {
         (void)fprintf(out, " %s", noun->name);
     }
@@ -240,7 +242,7 @@ static void man_text(FILE *out, const char *text)
 static void man_flag(void *context, const struct cli_flag *flag)
 {
     FILE *out = context;
-    if (flag->comes_with) {
+    if (flag_missing(flag)) {
         return;
     }
     (void)fprintf(out, ".It ");
@@ -312,11 +314,17 @@ static void man_top(FILE *out)
     for (const struct cli_noun *noun = cli_nouns; noun->name; noun++) {
         man_list(out, noun->name, noun->commands);
     }
+    (void)fprintf(out, ".El\nThe options are as follows:\n.Bl -tag -width Ds\n"
+                       ".It Fl \\-stage Ar N\nThe stage that runs; stands first.\n");
+    flags_each(&cli_globals, man_flag, out);
     (void)fprintf(
         out,
         ".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
         ".It Ev CUTAWAY_ROOT , Ev CUTAWAY_RUN\nAs\n.Fl \\-root\nand\n.Fl \\-run .\n"
         ".It Ev CUTAWAY_STAGE\nThe stage that runs.\n"
+        ".It Ev CUTAWAY_HOST\nThe daemon to talk to, as\n.Fl \\-host ,\nfrom stage 02 on.\n"
+        ".It Ev CUTAWAY_CERT_PATH\nA folder with ca.pem, cert.pem and key.pem for tcp:// "
+        "hosts.\n"
         ".It Ev CUTAWAY_DEBUG\nWith 1, every frame of an error is told.\n.El\n"
         ".Sh EXIT STATUS\nThe program's own for run and exec; 125 when the engine could not do its "
         "part, 126 when the program cannot be run, 127 when it is missing; 1 for other "

@@ -443,7 +443,7 @@ const struct cli_command cli_image_prune = {
     "prune", "", "Remove unused images", 0, 0, prune_tables, false, false, 1, run_prune};
 const struct cli_command cli_image_pull = {"pull",
                                            "NAME[:TAG|@DIGEST]",
-                                           "Download an image from a registry (stage 02)",
+                                           "Download an image from a registry (stage 04)",
                                            0,
                                            -1,
                                            NULL,
@@ -452,8 +452,8 @@ const struct cli_command cli_image_pull = {"pull",
                                            1,
                                            run_absent};
 const struct cli_command cli_image_push = {
-    "push", "NAME[:TAG]", "Upload an image to a registry (stage 02)", 0, -1, NULL, true, false,
+    "push", "NAME[:TAG]", "Upload an image to a registry (stage 04)", 0, -1, NULL, true, false,
     1,      run_absent};
 const struct cli_command cli_image_build = {
-    "build", "PATH | -", "Build an image from a Dockerfile (stage 02)", 0, -1, NULL, true, false,
+    "build", "PATH | -", "Build an image from a Dockerfile (stage 04)", 0, -1, NULL, true, false,
     1,       run_absent};

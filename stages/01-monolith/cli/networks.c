@@ -146,12 +146,12 @@ static int run_create(struct cli *cli, const struct cli_args *args, struct ct_er
 }
 
 static const struct cli_flag connect_flags[] = {
-    {"alias", 0, CLI_LIST, NULL, NULL, "stage 02-split-client (names by DNS)"},
+    {"alias", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
     {"driver-opt", 0, CLI_LIST, NULL, NULL, "no stage yet"},
     {"gw-priority", 0, CLI_INT, NULL, NULL, "no stage yet"},
     {"ip", 0, CLI_TEXT, NULL, "IPv4 address (e.g., 172.30.100.104)", NULL},
     {"ip6", 0, CLI_TEXT, NULL, NULL, "no stage yet: networks are IPv4"},
-    {"link", 0, CLI_LIST, NULL, NULL, "stage 02-split-client (names by DNS)"},
+    {"link", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
     {"link-local-ip", 0, CLI_LIST, NULL, NULL, "no stage yet"},
     END};
 static const struct cli_flag *const connect_tables[] = {connect_flags, NULL};

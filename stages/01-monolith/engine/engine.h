@@ -37,6 +37,7 @@ struct engine_options {
     const char *root; /* state that lasts; NULL: CUTAWAY_ROOT, or /var/lib/cutaway */
     const char *run;  /* state until reboot; NULL: CUTAWAY_RUN, or /run/cutaway */
     const char *host; /* where a daemon listens (02 on): NULL or unix://…; 01 refuses it */
+    const char *tls_ca, *tls_cert, *tls_key; /* PEM files for tcp:// (02 on); NULL: none */
 };
 
 /* Opens the engine. CT_DENIED: not root (the hint says so); CT_SYSTEM, … Nothing is started. */

@@ -125,7 +125,8 @@ void rest_error_read(unsigned status, const char *body, size_t length, struct ct
     ct_error_clear(err);
     CT_AUTO_FREE char *text =
         ct_printf("%.*s", (int)(length < 400 ? length : 400), length ? body : "");
-    const char *message = ct_json_string(document, "message", text);
+    const char *message = /* an answer's body, or a line of a stream */
+        ct_json_string(document, "message", ct_json_string(document, "error", text));
     (void)ct_error_set(err, "dockerd", kind_of_status(status, message), 0, "%s",
                        *message ? message : ct_kind_name(kind_of_status(status, "")));
 }
