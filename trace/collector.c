@@ -157,12 +157,15 @@ struct collector *collector_open(const char *const *binaries, collector_fn fn, v
     return collector;
 }
 
-int collector_follow(struct collector *collector, pid_t pid, struct ct_error *err)
+int collector_follow(struct collector *collector, pid_t pid, const char *trace_id,
+                     struct ct_error *err)
 {
     unsigned int key = (unsigned int)pid;
     unsigned char one = 1;
     if (bpf_map_update_elem(bpf_map__fd(collector->programs->maps.tracked), &key, &one, BPF_ANY) <
-        0) {
+            0 ||
+        bpf_map_update_elem(bpf_map__fd(collector->programs->maps.traces), trace_id, &one,
+                            BPF_ANY) < 0) {
         return ct_fail(err, errno, "follow process %d", (int)pid);
     }
     return 0;
@@ -190,6 +193,19 @@ int collector_alive(struct collector *collector)
         n++;
     }
     return n;
+}
+
+void collector_counts(struct collector *collector, collector_count_fn fn, void *context)
+{
+    int map = bpf_map__fd(collector->programs->maps.calls);
+    unsigned int pid = 0;
+    unsigned long long calls;
+
+    for (void *from = NULL; bpf_map_get_next_key(map, from, &pid) == 0; from = &pid) {
+        if (bpf_map_lookup_elem(map, &pid, &calls) == 0) {
+            fn(context, (pid_t)pid, calls);
+        }
+    }
 }
 
 void collector_close(struct collector *collector)

@@ -44,10 +44,12 @@ static void usage(FILE *out)
         "Usage:  cutaway-trace record [-o FILE] [--probe FILE] [--no-bpf] [--] COMMAND [ARG...]\n"
         "        cutaway-trace show [--format=FORMAT] [--width=N] [--color=auto|always|never] "
         "FILE\n"
+        "        cutaway-trace compare FILE FILE...\n"
         "        cutaway-trace run [-o FILE] [--] COMMAND [ARG...]\n\n"
         "Records the path of a command through all its processes, and shows it.\n\n"
         "  record       run COMMAND and write what happened to FILE (default cutaway.trace)\n"
         "  show         show a recording\n"
+        "  compare      recordings side by side: what each has more than the one before\n"
         "  run          record, show, and say where the recording is (`cutaway trace COMMAND`)\n\n"
         "  -o FILE      where the recording goes\n"
         "  --probe FILE one more program that carries span probes\n"
@@ -149,6 +151,41 @@ static int command_show(int argc, char **argv)
     struct render_options how = {.width = width >= 40 && width <= 400 ? width : terminal_width(),
                                  .colour = wants_colour(colour)};
     return show(stdout, argv[optind], format, &how, &err) < 0 ? tell(&err) : 0;
+}
+
+#define COMPARED_MAX 8
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int command_compare(int argc, char **argv)
+{
+    struct model *models[COMPARED_MAX] = {NULL};
+    const char *names[COMPARED_MAX];
+    struct ct_error err = {0};
+    size_t n = 0;
+    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+
+    if (help || argc < 3 || argc > COMPARED_MAX + 1) {
+        usage(help ? stdout : stderr);
+        return help ? 0 : 125;
+    }
+    for (int i = 1; i < argc && err.kind == CT_NONE; i++) {
+        json_t *lines = recording_read(argv[i], &err);
+        names[n] = base_name(argv[i]);
+        models[n] = lines ? model_new(lines, &err) : NULL;
+        n += models[n] != NULL;
+    }
+    if (err.kind == CT_NONE) {
+        render_comparison(stdout, (const struct model *const *)models, names, n);
+    }
+    while (n > 0) {
+        model_free(models[--n]);
+    }
+    return err.kind == CT_NONE ? 0 : tell(&err);
 }
 
 /* The options of record and run. Returns the index of the command's first word; -1: say how it
@@ -271,7 +308,8 @@ static int command_short(int argc, char **argv)
 static bool is_short_form(int argc, char **argv)
 {
     return argc > 1 && strcmp(argv[0], "cutaway") == 0 && argv[1][0] != '-' &&
-           strcmp(argv[1], "show") != 0 && strcmp(argv[1], "record") != 0;
+           strcmp(argv[1], "show") != 0 && strcmp(argv[1], "compare") != 0 &&
+           strcmp(argv[1], "record") != 0;
 }
 
 int main(int argc, char **argv)
@@ -282,7 +320,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"record", command_record}, {"show", command_show}, {"run", command_run}};
+    } commands[] = {{"record", command_record},
+                    {"show", command_show},
+                    {"compare", command_compare},
+                    {"run", command_run}};
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {

@@ -12,6 +12,7 @@
 #include "process.h"
 #include "span.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,12 @@ static const char *type_of(const json_t *line)
 static bool is(const json_t *line, const char *type)
 {
     return strcmp(type_of(line), type) == 0;
+}
+
+/* Of a process with one thread they are the same. */
+static json_int_t thread_of(const json_t *line)
+{
+    return ct_json_integer(line, "tid", ct_json_integer(line, "pid", 0));
 }
 
 static struct model_process *find_process(const struct model *model, json_int_t pid)
@@ -113,8 +120,10 @@ static void add_span(struct model *model, const json_t *line, struct model_proce
     model->spans = grown;
     struct model_span *span = &model->spans[model->n_spans++];
     *span = (struct model_span){.pid = ct_json_integer(line, "pid", 0),
+                                .tid = thread_of(line),
                                 .role = role_by_name(ct_json_string(line, "role", "")),
                                 .begin_ns = ct_json_integer(line, "ns", 0),
+                                .parent = ct_json_string(line, "parent", ""),
                                 .step = ct_json_string(line, "step", ""),
                                 .message = ct_json_string(line, "msg", ""),
                                 .error = ""};
@@ -125,7 +134,7 @@ static void add_span(struct model *model, const json_t *line, struct model_proce
     }
 }
 
-static struct model_span *find_span(struct model *model, const char *id)
+static struct model_span *find_span(const struct model *model, const char *id)
 {
     for (size_t i = model->n_spans; i > 0; i--) {
         if (strcmp(model->spans[i - 1].id, id) == 0) {
@@ -173,6 +182,8 @@ static void read_lines(struct model *model)
             add_span(model, line, process);
         } else if (is(line, "end")) {
             end_span(model, line);
+        } else if (is(line, "calls") && process) {
+            process->calls = ct_json_integer(line, "count", 0);
         } else if (is(line, "footer")) {
             model->footer = line;
         }
@@ -180,15 +191,15 @@ static void read_lines(struct model *model)
     }
 }
 
-/* How deep a span or event stands: the spans of the same process that are open around it. */
-static int depth_at(const struct model *model, json_int_t pid, int64_t ns,
+/* How deep a span or event stands: the spans of the same thread that are open around it. */
+static int depth_at(const struct model *model, json_int_t tid, int64_t ns,
                     const struct model_span *self)
 {
     int depth = 0;
     for (size_t i = 0; i < model->n_spans; i++) {
         const struct model_span *span = &model->spans[i];
         bool open = span->begin_ns <= ns && (span->end_ns == 0 || span->end_ns >= ns);
-        depth += span != self && span->pid == pid && open &&
+        depth += span != self && span->tid == tid && open &&
                  (span->begin_ns < ns || span < self || !self);
     }
     return depth;
@@ -211,22 +222,22 @@ static void make_rows(struct model *model)
 
     for (size_t s = 0; s < model->n_spans; s++) {
         model->spans[s].depth =
-            depth_at(model, model->spans[s].pid, model->spans[s].begin_ns, &model->spans[s]);
+            depth_at(model, model->spans[s].tid, model->spans[s].begin_ns, &model->spans[s]);
     }
     json_array_foreach(model->lines, i, line)
     {
         int64_t ns = ct_json_integer(line, "ns", 0);
-        json_int_t pid = ct_json_integer(line, "pid", 0);
+        json_int_t tid = thread_of(line);
         if (is(line, "begin") && next_span < model->n_spans) {
             const struct model_span *span = &model->spans[next_span++];
             add_row(model, &(struct model_row){
                                .ns = ns, .span = span, .role = span->role, .depth = span->depth});
         } else if (!is(line, "begin") && !is(line, "end") && !is(line, "header") &&
-                   !is(line, "footer")) {
+                   !is(line, "calls") && !is(line, "footer")) {
             add_row(model, &(struct model_row){.ns = ns,
                                                .event = line,
                                                .role = (int)ct_json_integer(line, "role", -1),
-                                               .depth = depth_at(model, pid, ns, NULL)});
+                                               .depth = depth_at(model, tid, ns, NULL)});
         }
     }
 }
@@ -282,14 +293,36 @@ static char *arguments_text(const json_t *argv)
     return text;
 }
 
+/* How many hexadecimal digits stand here, if it is an id of 64; else 0. */
+static size_t id_length(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == 64 ? 64 : 0;
+}
+
+char *model_text(const char *text)
+{
+    char *copy = ct_strdup(text);
+    char *to = copy;
+    for (const char *from = copy; *from;) {
+        size_t id = from == copy || !isxdigit((unsigned char)from[-1]) ? id_length(from) : 0;
+        if (id) {
+            memmove(to, from, 12); /* as `ps` shows it */
+            to += 12;
+            from += id;
+            continue;
+        }
+        *to++ = (unsigned char)*from < ' ' || *from == 0x7f ? '?' : *from;
+        from++;
+    }
+    *to = '\0';
+    return copy;
+}
+
 static char *safe(char *text)
 {
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f) {
-            *c = '?';
-        }
-    }
-    return text;
+    char *copy = model_text(text);
+    free(text);
+    return copy;
 }
 
 static char *call_text(const json_t *event)
@@ -326,6 +359,12 @@ char *model_event_text(const json_t *event)
                               ct_json_string(event, "path", "")));
     }
     return safe(ct_printf("waited for %s", ct_json_string(event, "reason", "")));
+}
+
+const struct model_span *model_sender(const struct model *model, const struct model_span *span)
+{
+    const struct model_span *parent = find_span(model, span->parent);
+    return parent && parent->pid != span->pid ? parent : NULL;
 }
 
 int64_t model_waited_ns(const struct model *model, int role, const char *reason)

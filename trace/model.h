@@ -26,16 +26,17 @@ struct model_process {
     int role; /* enum ct_role, or -1 */
     bool has_spans;
     char comm[16];
-    int colour; /* its number in the order of appearance */
+    json_int_t calls; /* system calls that it made while it was followed */
+    int colour;       /* its number in the order of appearance */
 };
 
 struct model_span {
     char id[17];
-    json_int_t pid;
+    json_int_t pid, tid;
     int role; /* enum ct_role, or -1 */
     int depth;
-    int64_t begin_ns, end_ns;           /* end 0: it was still open */
-    const char *step, *message, *error; /* borrowed; error "" when it went well */
+    int64_t begin_ns, end_ns;                    /* end 0: it was still open */
+    const char *parent, *step, *message, *error; /* borrowed; error "" when it went well */
     bool failed;
 };
 
@@ -68,6 +69,11 @@ const struct model_process *model_process(const struct model *model, json_int_t 
 /* "mount 'overlay' on …", "exec /bin/sh", "exit 0": an event in words, safe for a terminal. Owned.
  */
 char *model_event_text(const json_t *event);
+/* Text of strangers for people: control characters become '?', ids of 64 digits are cut to 12.
+ * Owned. */
+char *model_text(const char *text);
+/* The span in another process that this one answers: a message was passed. NULL: it is a call. */
+const struct model_span *model_sender(const struct model *model, const struct model_span *span);
 /* Time that processes of a role, or all (-1), waited for a reason ("fsync"), or any (NULL). */
 int64_t model_waited_ns(const struct model *model, int role, const char *reason);
 

@@ -9,6 +9,7 @@
 #include "recording.h"
 
 #include "cleanup.h"
+#include "file.h"
 #include "path.h"
 #include "process.h"
 #include "units.h"
@@ -29,9 +30,10 @@
 #define SILENCE_NS (200 * 1000000LL)
 
 /* Where programs with probes stand, relative to cutaway-trace: in the build tree, and installed. */
-static const char *const probe_patterns[] = {"../cutaway", "../stages/*/cutaway-*",
-                                             "../bin/cutaway", "../libexec/cutaway/cutaway-*",
-                                             "../cutaway-*"};
+static const char *const probe_patterns[] = {
+    "../cutaway",     "../stages/*/cutaway-*",        "../stages/*/cutawayd",
+    "../bin/cutaway", "../libexec/cutaway/cutaway-*", "../sbin/cutawayd",
+    "../cutaway-*"};
 
 static void add_binary(char ***binaries, size_t *n, const char *path)
 {
@@ -84,6 +86,7 @@ static char **find_binaries(const struct record_request *request)
 
 struct recorder {
     FILE *out;
+    char trace_id[33];
     struct collector *collector; /* NULL: spans only */
     int span_fd;                 /* the file that programs append their spans to, or -1 */
     int64_t last_event_ns;       /* CLOCK_MONOTONIC, when something last came */
@@ -96,10 +99,23 @@ static void on_event(void *context, const struct trace_event *event)
     recording_event(recorder->out, event);
 }
 
+/* What tells the programs below that they are traced: W3C Trace Context, and where spans go. */
+static void set_environment(const struct recorder *recorder)
+{
+    char parent[17];
+    ct_random_hex(parent, 8);
+    CT_AUTO_FREE char *traceparent = ct_printf("00-%s-%s-01", recorder->trace_id, parent);
+    (void)setenv("TRACEPARENT", traceparent, 1);
+    if (recorder->span_fd >= 0) {
+        CT_AUTO_FREE char *number = ct_printf("%d", recorder->span_fd);
+        (void)setenv("CUTAWAY_TRACE_FD", number, 1);
+    }
+}
+
 /* The child waits at the gate until everything is attached, so that nothing of the command is
  * missed. */
-static pid_t start_at_gate(const struct record_request *request, int span_fd, int *ret_gate,
-                           struct ct_error *err)
+static pid_t start_at_gate(const struct record_request *request, const struct recorder *recorder,
+                           int *ret_gate, struct ct_error *err)
 {
     int gate[2];
     if (pipe2(gate, O_CLOEXEC) < 0) {
@@ -112,10 +128,7 @@ static pid_t start_at_gate(const struct record_request *request, int span_fd, in
         if (read(gate[0], &go, 1) != 1) {
             _exit(125); /* the recorder gave up */
         }
-        if (span_fd >= 0) {
-            CT_AUTO_FREE char *number = ct_printf("%d", span_fd);
-            (void)setenv("CUTAWAY_TRACE_FD", number, 1);
-        }
+        set_environment(recorder);
         (void)execvp(request->command[0], request->command);
         int failure = errno;
         (void)fprintf(stderr, "cutaway-trace: run '%s': %s\n", request->command[0],
@@ -220,12 +233,13 @@ static int run_recorded(struct recorder *recorder, const struct record_request *
                         int *ret_status, struct ct_error *err)
 {
     CT_AUTO_CLOSE int gate = -1;
-    pid_t pid = start_at_gate(request, recorder->span_fd, &gate, err);
+    pid_t pid = start_at_gate(request, recorder, &gate, err);
 
     if (pid < 0) {
         return -1;
     }
-    if (recorder->collector && collector_follow(recorder->collector, pid, err) < 0) {
+    if (recorder->collector &&
+        collector_follow(recorder->collector, pid, recorder->trace_id, err) < 0) {
         ct_cleanup_close(&gate);
         gate = -1;
         (void)waitpid(pid, NULL, 0);
@@ -240,6 +254,12 @@ static int run_recorded(struct recorder *recorder, const struct record_request *
     return follow(recorder, pid, ret_status, err);
 }
 
+static void write_count(void *context, pid_t pid, unsigned long long calls)
+{
+    const struct recorder *recorder = context;
+    recording_calls(recorder->out, ct_monotonic_ns(), pid, calls);
+}
+
 int record_run(const struct record_request *request, int *ret_exit_code, struct ct_error *err)
 {
     CT_AUTO_FILE FILE *out = fopen(request->output, "we");
@@ -250,16 +270,20 @@ int record_run(const struct record_request *request, int *ret_exit_code, struct 
     if (!out) {
         return ct_fail(err, errno, "write recording '%.120s'", request->output);
     }
+    ct_random_hex(recorder.trace_id, 16);
     if (open_sources(&recorder, request, missing, err) < 0) {
         return -1;
     }
     if (missing[0]) {
         (void)fprintf(stderr, "cutaway-trace: kernel events are not recorded: %s\n", missing);
     }
-    recording_header(out, request->command, ct_monotonic_ns(), missing);
+    recording_header(out, request->command, ct_monotonic_ns(), recorder.trace_id, missing);
     int result = run_recorded(&recorder, request, &status, err);
     unsigned long long lost = recorder.collector ? collector_lost(recorder.collector) : 0;
     take_span_lines(&recorder);
+    if (recorder.collector) {
+        collector_counts(recorder.collector, write_count, &recorder);
+    }
     recording_footer(out, ct_monotonic_ns(), ct_exit_code(status), lost);
     collector_close(recorder.collector);
     ct_cleanup_close(&recorder.span_fd);

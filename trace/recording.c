@@ -36,7 +36,8 @@ static json_t *text_value(const char *text, size_t max)
     return ct_json_string_lossy(text, strnlen(text, max));
 }
 
-void recording_header(FILE *out, char *const *command, int64_t start_ns, const char *missing)
+void recording_header(FILE *out, char *const *command, int64_t start_ns, const char *trace_id,
+                      const char *missing)
 {
     json_t *header = json_object();
     struct utsname machine = {0};
@@ -47,10 +48,21 @@ void recording_header(FILE *out, char *const *command, int64_t start_ns, const c
     ct_json_set(header, "command", ct_json_from_strv((const char *const *)command, SIZE_MAX));
     ct_json_set(header, "ns", json_integer(start_ns));
     ct_json_set(header, "realtime_offset_ns", json_integer(ct_now_ns() - ct_monotonic_ns()));
+    ct_json_set_string(header, "trace", trace_id);
     ct_json_set_string(header, "kernel", machine.release);
     ct_json_set(header, "kernel_events", json_boolean(!*missing));
     ct_json_set_string(header, "missing", missing);
     write_line(out, header);
+}
+
+void recording_calls(FILE *out, int64_t ns, pid_t pid, unsigned long long calls)
+{
+    json_t *line = json_object();
+    ct_json_set_string(line, "t", "calls");
+    ct_json_set(line, "ns", json_integer(ns));
+    ct_json_set(line, "pid", json_integer(pid));
+    ct_json_set(line, "count", json_integer((json_int_t)calls));
+    write_line(out, line);
 }
 
 void recording_footer(FILE *out, int64_t end_ns, int exit_code, unsigned long long lost)
@@ -197,8 +209,8 @@ static int refuse_line(struct ct_error *err, const char *path, size_t number, co
 /* What every line must have; what each type must have is checked where it is used, by defaults. */
 static int check_line(const json_t *line, const char *path, size_t number, struct ct_error *err)
 {
-    static const char *const types[] = {"header", "fork",  "exec", "exit",   "call", "cgroup",
-                                        "wait",   "begin", "end",  "footer", NULL};
+    static const char *const types[] = {"header", "fork",  "exec", "exit",  "call",   "cgroup",
+                                        "wait",   "begin", "end",  "calls", "footer", NULL};
     const char *type = ct_json_string(line, "t", "");
     const char *const *known = types;
 

@@ -12,15 +12,19 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define RECORDING_VERSION 1
 
 /* The lines; each writes one. missing: "" when kernel events are recorded, else the sentence that
  * says why not. */
-void recording_header(FILE *out, char *const *command, int64_t start_ns, const char *missing);
+void recording_header(FILE *out, char *const *command, int64_t start_ns, const char *trace_id,
+                      const char *missing);
 void recording_event(FILE *out, const struct trace_event *event);
 /* A line that a traced program wrote itself (CUTAWAY_TRACE_FD), checked and passed on. */
 void recording_span_line(FILE *out, const char *line, size_t length);
+/* How many system calls a process made, reported or not. */
+void recording_calls(FILE *out, int64_t ns, pid_t pid, unsigned long long calls);
 void recording_footer(FILE *out, int64_t end_ns, int exit_code, unsigned long long lost);
 
 /*

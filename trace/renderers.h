@@ -24,4 +24,9 @@ int render_chrome(FILE *out, const struct model *model, const struct render_opti
 int render_jsonl(FILE *out, const struct model *model, const struct render_options *options,
                  struct ct_error *err);
 
+/* Several recordings (n >= 2) side by side, each with what it adds to the one before; names are
+ * what to call them. */
+void render_comparison(FILE *out, const struct model *const *models, const char *const *names,
+                       size_t n);
+
 #endif

@@ -21,7 +21,7 @@ static double us(const struct model *model, int64_t ns)
 }
 
 static json_t *new_event(const char *phase, const char *name, const char *category, json_int_t pid,
-                         double ts)
+                         json_int_t tid, double ts)
 {
     json_t *event = json_object();
     ct_json_set_string(event, "ph", phase);
@@ -30,7 +30,7 @@ static json_t *new_event(const char *phase, const char *name, const char *catego
         ct_json_set_string(event, "cat", category);
     }
     ct_json_set(event, "pid", json_integer(pid));
-    ct_json_set(event, "tid", json_integer(pid));
+    ct_json_set(event, "tid", json_integer(tid));
     if (ts >= 0) {
         ct_json_set(event, "ts", json_real(ts));
     }
@@ -47,7 +47,7 @@ static void add_names(json_t *events, const struct model *model)
 {
     for (size_t i = 0; i < model->n_processes; i++) {
         const struct model_process *process = &model->processes[i];
-        json_t *event = new_event("M", "process_name", NULL, process->pid, -1);
+        json_t *event = new_event("M", "process_name", NULL, process->pid, process->pid, -1);
         CT_AUTO_FREE char *name =
             ct_printf("%d %s (%s)", process->role + 1, role_name(process->role), process->comm);
         json_t *arguments = json_object();
@@ -61,8 +61,8 @@ static void add_span(json_t *events, const struct model *model, const struct mod
 {
     int64_t end = span->end_ns ? span->end_ns : model->end_ns;
     CT_AUTO_FREE char *name = ct_printf("%s: %s", span->step, span->message);
-    json_t *event =
-        new_event("X", name, role_name(span->role), span->pid, us(model, span->begin_ns));
+    json_t *event = new_event("X", name, role_name(span->role), span->pid, span->tid,
+                              us(model, span->begin_ns));
     json_t *arguments = json_object();
 
     ct_json_set(event, "dur", json_real((double)(end - span->begin_ns) / 1e3));
@@ -79,9 +79,10 @@ static void add_arrow(json_t *events, const struct model *model, const struct mo
                       int id)
 {
     json_int_t child = ct_json_integer(row->event, "child", 0);
-    json_t *from =
-        new_event("s", "fork", "hop", ct_json_integer(row->event, "pid", 0), us(model, row->ns));
-    json_t *to = new_event("f", "fork", "hop", child, us(model, row->ns));
+    json_int_t parent = ct_json_integer(row->event, "pid", 0);
+    json_int_t thread = ct_json_integer(row->event, "tid", parent);
+    json_t *from = new_event("s", "fork", "hop", parent, thread, us(model, row->ns));
+    json_t *to = new_event("f", "fork", "hop", child, child, us(model, row->ns));
 
     ct_json_set(from, "id", json_integer(id));
     ct_json_set(to, "id", json_integer(id));
@@ -95,7 +96,8 @@ static void add_kernel_event(json_t *events, const struct model *model, const st
     CT_AUTO_FREE char *text = model_event_text(row->event);
     json_int_t duration = ct_json_integer(row->event, "dur", 0);
     json_int_t pid = ct_json_integer(row->event, "pid", 0);
-    json_t *event = new_event(duration ? "X" : "i", text, "kernel", pid, us(model, row->ns));
+    json_int_t tid = ct_json_integer(row->event, "tid", pid);
+    json_t *event = new_event(duration ? "X" : "i", text, "kernel", pid, tid, us(model, row->ns));
 
     if (duration) {
         ct_json_set(event, "dur", json_real((double)duration / 1e3));

@@ -55,7 +55,7 @@ static int64_t own_time(const struct model *model, const struct model_span *span
 
     for (size_t i = 0; i < model->n_spans; i++) {
         const struct model_span *inner = &model->spans[i];
-        if (inner->pid == span->pid && inner->depth == span->depth + 1 &&
+        if (inner->tid == span->tid && inner->depth == span->depth + 1 &&
             inner->begin_ns >= span->begin_ns && inner->begin_ns < end) {
             own -= span_end(model, inner) - inner->begin_ns;
         }
@@ -74,7 +74,8 @@ static void tell_longest(FILE *out, const struct model *model, int64_t all)
             const struct model_span *span = &model->spans[i];
             int64_t own = own_time(model, span);
             /* A span that only waits for what another process does is not where the time went. */
-            bool waits = strncmp(span->step, "spawn-", 6) == 0;
+            bool waits =
+                strncmp(span->step, "spawn-", 6) == 0 || strcmp(span->step, "request") == 0;
             bool new =
                 !waits &&span != told[0] && span != told[1] && strcmp(span->step, "command") != 0;
             if (new &&own > best) {

@@ -109,21 +109,12 @@ static void print_row(const struct page *page, int64_t ns, int role, json_int_t 
     (void)fputc('\n', page->out);
 }
 
-static char *safe_copy(const char *text)
-{
-    char *copy = ct_strdup(text);
-    for (char *c = copy; *c; c++) {
-        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
-    }
-    return copy;
-}
-
 static void print_span(const struct page *page, const struct model_row *row)
 {
     const struct model_span *span = row->span;
     int64_t end = span->end_ns ? span->end_ns : page->model->end_ns;
-    CT_AUTO_FREE char *message = safe_copy(span->message);
-    CT_AUTO_FREE char *error = safe_copy(span->error);
+    CT_AUTO_FREE char *message = model_text(span->message);
+    CT_AUTO_FREE char *error = model_text(span->error);
     CT_AUTO_FREE char *text =
         span->end_ns
             ? ct_printf("%s: %s (%.1f ms)%s%s", span->step, message, ms(end - span->begin_ns),
@@ -189,7 +180,8 @@ static void print_head(const struct page *page)
     (void)fprintf(page->out, "$");
     json_array_foreach(json_object_get(header, "command"), i, word)
     {
-        CT_AUTO_FREE char *text = safe_copy(json_string_value(word) ? json_string_value(word) : "");
+        CT_AUTO_FREE char *text =
+            model_text(json_string_value(word) ? json_string_value(word) : "");
         (void)fprintf(page->out, " %s", text);
     }
     (void)fprintf(page->out, "\n\n%*s %-*s%-*s  what\n", TIME_COLUMNS - 1, "ms", ROLE_COLUMNS,
@@ -202,7 +194,7 @@ static void print_processes(const struct page *page)
     (void)fprintf(page->out, "\nprocesses:");
     for (size_t i = 0; i < page->model->n_processes; i++) {
         const struct model_process *process = &page->model->processes[i];
-        CT_AUTO_FREE char *name = safe_copy(process->comm);
+        CT_AUTO_FREE char *name = model_text(process->comm);
         (void)fprintf(page->out, " %s%s[%lld]=%s%s", colour_of(page, process->pid), name,
                       (long long)process->pid, role_text(process->role),
                       page->options->colour ? "\033[0m" : "");
@@ -217,7 +209,7 @@ static void print_foot(const struct page *page)
 
     print_processes(page);
     if (!ct_json_bool(header, "kernel_events", true)) {
-        CT_AUTO_FREE char *why = safe_copy(ct_json_string(header, "missing", ""));
+        CT_AUTO_FREE char *why = model_text(ct_json_string(header, "missing", ""));
         (void)fprintf(page->out, "kernel: not recorded: %s\n", why);
     }
     if (lost > 0) {

@@ -75,7 +75,19 @@ trace() {
 @test "cutaway trace is the short form" {
   cutaway create --name web busybox true
   cd "$HOME_OF_TEST"
-  CUTAWAY_ROOT=$ROOT CUTAWAY_RUN=$RUN run -0 "$BUILD/cutaway" trace start web
+  CUTAWAY_ROOT=$ROOT CUTAWAY_RUN=$RUN CUTAWAY_STAGE=$STAGE run -0 "$BUILD/cutaway" trace start web
   assert_output --partial "engine_container_start(web)"
   assert_output --partial "recording: "
+}
+
+@test "compare shows what a second recording has more" {
+  cutaway create --name web busybox true
+  run -0 trace record -o "$HOME_OF_TEST/a" -- "$BUILD/cutaway" inspect web
+  run -0 trace record -o "$HOME_OF_TEST/b" -- "$BUILD/cutaway" start web
+  run -0 trace compare "$HOME_OF_TEST/a" "$HOME_OF_TEST/b"
+  assert_line --regexp '^processes +[0-9]+ +[0-9]+  \(\+[1-9][0-9]*\)'
+  assert_line --regexp '^system calls +[0-9]+ +[0-9]+  \(\+[1-9][0-9]*\)'
+  assert_line --regexp '^  engine +-> monitor +cutaway-monitor'
+  assert_line --regexp '^From a to b: \+[1-9][0-9]* processes, \+[1-9][0-9]* messages, .* system calls, '
+  run -125 trace compare "$HOME_OF_TEST/a"
 }

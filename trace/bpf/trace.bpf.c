@@ -6,6 +6,8 @@
  *
  * How it works: the map `tracked` holds the processes that belong to the tree. A fork of one of
  * them adds the child; everything else is asked about first and ignored when it is not in the map.
+ * A daemon is in no tree of a client's. Its thread joins by what the client's message brought
+ * along: from the begin of a span with our trace id to that span's end, `joined` holds the thread.
  * Only raw tracepoints and user probes are used, which every kernel with BTF has (no kprobes).
  *
  * A system call is seen twice. At its entry the arguments are read, and kept by thread; at its exit
@@ -36,6 +38,33 @@ struct {
     __type(key, unsigned int); /* tgid */
     __type(value, unsigned char);
 } tracked SEC(".maps");
+
+/* The recording's trace id, 32 hexadecimal digits. */
+struct trace_id {
+    char hex[32];
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct trace_id);
+    __type(value, unsigned char);
+} traces SEC(".maps");
+
+/* Threads of other trees, and how many of their spans with our trace id are open. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __type(key, unsigned int); /* tid */
+    __type(value, unsigned int);
+} joined SEC(".maps");
+
+/* All system calls by process, whether they are reported or not. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, unsigned int); /* tgid */
+    __type(value, unsigned long long);
+} calls SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -81,6 +110,18 @@ static __always_inline int is_tracked(unsigned int tgid)
     return bpf_map_lookup_elem(&tracked, &tgid) != 0;
 }
 
+/* A thread of a process of the tree, or one that works for it at the moment. */
+static __always_inline int is_followed(unsigned int tgid, unsigned int tid)
+{
+    return is_tracked(tgid) || bpf_map_lookup_elem(&joined, &tid) != 0;
+}
+
+static __always_inline int follows_current(void)
+{
+    unsigned long long id = bpf_get_current_pid_tgid();
+    return is_followed(id >> 32, (unsigned int)id);
+}
+
 /* An empty event of the current thread; NULL only if the kernel is broken. */
 static __always_inline struct trace_event *new_event(unsigned int type)
 {
@@ -122,7 +163,8 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
     unsigned int parent_id = BPF_CORE_READ(parent, tgid), child_id = BPF_CORE_READ(child, tgid);
     unsigned char one = 1;
 
-    if (parent_id == child_id || !is_tracked(parent_id)) { /* a thread is no new process */
+    /* A thread is no new process. */
+    if (parent_id == child_id || !is_followed(parent_id, BPF_CORE_READ(parent, pid))) {
         return 0;
     }
     bpf_map_update_elem(&tracked, &child_id, &one, BPF_ANY);
@@ -141,7 +183,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
     struct task_struct *task = (void *)ctx->args[0];
     struct linux_binprm *program = (void *)ctx->args[2];
 
-    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+    if (!follows_current()) {
         return 0;
     }
     struct trace_event *event = new_event(TRACE_EXEC);
@@ -174,6 +216,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     bpf_map_delete_elem(&current_call, &tid);
     bpf_map_delete_elem(&entered, &tid);
     bpf_map_delete_elem(&off_since, &tid);
+    bpf_map_delete_elem(&joined, &tid);
     if (tgid != tid || !is_tracked(tgid)) {
         return 0;
     }
@@ -193,7 +236,7 @@ int on_cgroup_attach(struct bpf_raw_tracepoint_args *ctx)
     struct task_struct *task = (void *)ctx->args[2];
     unsigned int moved = BPF_CORE_READ(task, tgid);
 
-    if (!is_tracked(bpf_get_current_pid_tgid() >> 32) && !is_tracked(moved)) {
+    if (!follows_current() && !is_tracked(moved)) {
         return 0;
     }
     struct trace_event *event = new_event(TRACE_CGROUP);
@@ -291,6 +334,16 @@ static __always_inline int describe_call(struct trace_event *event, long id)
     }
 }
 
+static __always_inline void count_call(unsigned int tgid)
+{
+    unsigned long long one = 1, *count = bpf_map_lookup_elem(&calls, &tgid);
+    if (count) {
+        __sync_fetch_and_add(count, 1);
+    } else {
+        bpf_map_update_elem(&calls, &tgid, &one, BPF_ANY);
+    }
+}
+
 SEC("raw_tp/sys_enter")
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -299,9 +352,10 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     unsigned long long task = bpf_get_current_pid_tgid();
     unsigned int tid = (unsigned int)task;
 
-    if (!is_tracked(task >> 32)) {
+    if (!is_followed(task >> 32, tid)) {
         return 0;
     }
+    count_call(task >> 32);
     bpf_map_update_elem(&current_call, &tid, &id, BPF_ANY);
     struct trace_event *event = new_event(TRACE_CALL);
     if (!event) {
@@ -347,7 +401,7 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
     unsigned int prev_id = BPF_CORE_READ(prev, tgid), prev_tid = BPF_CORE_READ(prev, pid);
     unsigned int next_tid = BPF_CORE_READ(next, pid);
 
-    if (is_tracked(prev_id)) {
+    if (is_followed(prev_id, prev_tid)) {
         bpf_map_update_elem(&off_since, &prev_tid, &now, BPF_ANY);
     }
     unsigned long long *since = bpf_map_lookup_elem(&off_since, &next_tid);
@@ -373,11 +427,44 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
+/* True when the span is ours: of the tree, or of a thread that now works for it. */
+static __always_inline int joins(const char *trace_id)
+{
+    unsigned long long task = bpf_get_current_pid_tgid();
+    unsigned int tid = (unsigned int)task, first = 1, *open;
+    struct trace_id id = {0};
+
+    if (is_tracked(task >> 32)) {
+        return 1;
+    }
+    open = bpf_map_lookup_elem(&joined, &tid);
+    if (open) {
+        (*open)++; /* the thread's own: nobody else writes it */
+        return 1;
+    }
+    bpf_probe_read_user(&id, sizeof(id), trace_id);
+    if (!bpf_map_lookup_elem(&traces, &id)) {
+        return 0;
+    }
+    bpf_map_update_elem(&joined, &tid, &first, BPF_ANY);
+    return 1;
+}
+
+/* Behind the end of its outermost span a thread works for others. */
+static __always_inline void leave(void)
+{
+    unsigned int tid = (unsigned int)bpf_get_current_pid_tgid();
+    unsigned int *open = bpf_map_lookup_elem(&joined, &tid);
+    if (open && --*open == 0) {
+        bpf_map_delete_elem(&joined, &tid);
+    }
+}
+
 SEC("usdt")
 int BPF_USDT(on_span_begin, unsigned long long id, unsigned long long parent, const char *role,
              const char *step, const char *message, const char *trace_id)
 {
-    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+    if (!joins(trace_id)) {
         return 0;
     }
     struct trace_event *event = new_event(TRACE_SPAN_BEGIN);
@@ -398,7 +485,7 @@ int BPF_USDT(on_span_begin, unsigned long long id, unsigned long long parent, co
 SEC("usdt")
 int BPF_USDT(on_span_end, unsigned long long id, unsigned long long kind, const char *error)
 {
-    if (!is_tracked(bpf_get_current_pid_tgid() >> 32)) {
+    if (!follows_current()) {
         return 0;
     }
     struct trace_event *event = new_event(TRACE_SPAN_END);
@@ -409,5 +496,6 @@ int BPF_USDT(on_span_end, unsigned long long id, unsigned long long kind, const 
     event->arg[1] = kind;
     bpf_probe_read_user_str(event->text[0], TRACE_TEXT_BYTES, error);
     submit(event);
+    leave();
     return 0;
 }

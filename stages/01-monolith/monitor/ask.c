@@ -80,8 +80,11 @@ static json_t *ask(const struct container *container, json_t *given, int *ret_fd
 {
     CT_AUTO_JSON json_t *request = given;
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REQUEST, "monitor.sock %s", verb_of(request));
+    char context[56];
     CT_AUTO_JSON json_t *reply = NULL;
     CT_AUTO_CLOSE int fd = dial(container, err);
+
+    ct_json_set_string(request, "traceparent", ct_span_context(context));
 
     if (fd < 0 || wire_send(fd, request, SEND_LIMIT_MS, err) < 0 ||
         await_reply(fd, &reply, err) < 0) {

@@ -222,9 +222,11 @@ static void answer(struct connection *connection, const json_t *request)
     struct ct_error lost = {0}; /* the asker went away: nobody is left to tell */
 
     loop_disarm(&connection->limit);
+    ct_span_adopt(ct_json_string(request, "traceparent", NULL)); /* the asker's trace */
     if (handle(connection, request, reply, &err) < 0) {
         ct_json_set(reply, "error", ct_error_to_json(&err));
     }
+    ct_span_adopt(NULL);
     if (connection->fd >= 0 && connection->source) {
         (void)wire_send(connection->fd, reply, REPLY_LIMIT_MS, &lost);
     }
