@@ -109,7 +109,7 @@ static int unpause_one(struct cli *cli, const char *ref, const struct cli_args *
 
 static const struct cli_flag rm_flags[] = {
     {"force", 'f', CLI_BOOL, NULL, "Force the removal of a running container (uses SIGKILL)", NULL},
-    {"link", 'l', CLI_BOOL, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
+    {"link", 'l', CLI_BOOL, NULL, NULL, "no stage: on a network of your own names are found"},
     {"volumes", 'v', CLI_BOOL, NULL, "Remove anonymous volumes associated with the container",
      NULL},
     END};

@@ -77,7 +77,7 @@ const struct cli_flag create_flags[] = {
     {"kernel-memory", 0, CLI_TEXT, NULL, NULL, "no stage: the kernel has given it up"},
     {"label", 'l', CLI_LIST, NULL, "Set meta data on a container", NULL},
     {"label-file", 0, CLI_LIST, NULL, "Read in a line delimited file of labels", NULL},
-    {"link", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
+    {"link", 0, CLI_LIST, NULL, NULL, "no stage: on a network of your own names are found"},
     {"link-local-ip", 0, CLI_LIST, NULL, NULL, "no stage yet"},
     {"log-driver", 0, CLI_TEXT, NULL, "Logging driver for the container (json-file, none)", NULL},
     {"log-opt", 0, CLI_LIST, NULL, "Log driver options", NULL},
@@ -91,7 +91,7 @@ const struct cli_flag create_flags[] = {
     {"name", 0, CLI_TEXT, NULL, "Assign a name to the container", NULL},
     {"net", 0, CLI_TEXT, NULL, "Connect a container to a network", NULL},
     {"network", 0, CLI_TEXT, "network", "Connect a container to a network", NULL},
-    {"network-alias", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
+    {"network-alias", 0, CLI_LIST, NULL, "Add network-scoped alias for the container", NULL},
     {"no-healthcheck", 0, CLI_BOOL, NULL, "Disable any container-specified HEALTHCHECK", NULL},
     {"oom-kill-disable", 0, CLI_BOOL, NULL, NULL, LATER_03},
     {"oom-score-adj", 0, CLI_INT, NULL, "Tune host's OOM preferences (-1000 to 1000)", NULL},
@@ -341,6 +341,10 @@ static json_t *networking(const struct cli_args *args)
     if (args_has(args, "ip")) {
         ct_json_set(endpoint, "IPAMConfig",
                     json_pack("{s:s}", "IPv4Address", args_text(args, "ip", "")));
+    }
+    if (args_has(args, "network-alias")) {
+        ct_json_set(endpoint, "Aliases",
+                    ct_json_from_strv(args_list(args, "network-alias"), SIZE_MAX));
     }
     if (args_has(args, "mac-address")) {
         ct_json_set_string(endpoint, "MacAddress", args_text(args, "mac-address", ""));

@@ -146,12 +146,12 @@ static int run_create(struct cli *cli, const struct cli_args *args, struct ct_er
 }
 
 static const struct cli_flag connect_flags[] = {
-    {"alias", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
+    {"alias", 0, CLI_LIST, NULL, "Add network-scoped alias for the container", NULL},
     {"driver-opt", 0, CLI_LIST, NULL, NULL, "no stage yet"},
     {"gw-priority", 0, CLI_INT, NULL, NULL, "no stage yet"},
     {"ip", 0, CLI_TEXT, NULL, "IPv4 address (e.g., 172.30.100.104)", NULL},
     {"ip6", 0, CLI_TEXT, NULL, NULL, "no stage yet: networks are IPv4"},
-    {"link", 0, CLI_LIST, NULL, NULL, "stage 03-libcontainer (names by DNS)"},
+    {"link", 0, CLI_LIST, NULL, NULL, "no stage: on a network of your own names are found"},
     {"link-local-ip", 0, CLI_LIST, NULL, NULL, "no stage yet"},
     END};
 static const struct cli_flag *const connect_tables[] = {connect_flags, NULL};
@@ -162,6 +162,9 @@ static int run_connect(struct cli *cli, const struct cli_args *args, struct ct_e
     if (args_has(args, "ip")) {
         ct_json_set(endpoint, "IPAMConfig",
                     json_pack("{s:s}", "IPv4Address", args_text(args, "ip", "")));
+    }
+    if (args_has(args, "alias")) {
+        ct_json_set(endpoint, "Aliases", ct_json_from_strv(args_list(args, "alias"), SIZE_MAX));
     }
     return engine_network_connect(cli->engine, args_at(args, 0), args_at(args, 1), endpoint, err);
 }

@@ -102,6 +102,10 @@ int filters_each(const json_t *filters, const char *key,
 
 /* request.c: from the API's create body and an image's config to a record. */
 json_t *request_to_config(const json_t *body, const json_t *image_config, struct ct_error *err);
+/* False for default, bridge, host and none. */
+bool request_is_own_network(const char *name);
+/* Docker's EndpointConfig (may be NULL) of a network: refuses what makes no sense there. */
+int request_check_endpoint(const char *network, const json_t *endpoint, struct ct_error *err);
 /* Checks fields and ranges that do not depend on this machine; fills in HostConfig's defaults. */
 int request_check(json_t *config, struct ct_error *err);
 

@@ -271,6 +271,10 @@ int engine_container_rename(struct engine *engine, const char *ref, const char *
     int result =
         container ? container_rename(engine_containers(engine, err), container, name, err) : -1;
 
+    if (result == 0 && container_is_running(container)) {
+        struct network_store *networks = engine_networks(engine, err);
+        result = networks ? network_rename(networks, container->id, name, err) : -1;
+    }
     if (result == 0) {
         engine_container_event(engine, container, "rename", "oldName", old_name);
     }

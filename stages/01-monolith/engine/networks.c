@@ -16,17 +16,6 @@
 
 #include <string.h>
 
-static const char *const predefined[] = {"bridge", "host", "none", NULL};
-
-static bool is_predefined(const char *name)
-{
-    const char *const *known = predefined;
-    while (*known && strcmp(*known, name) != 0) {
-        known++;
-    }
-    return *known != NULL;
-}
-
 /* Docker's "Containers": the running containers on it. */
 static void add_containers(struct container **all, json_t *network)
 {
@@ -70,12 +59,12 @@ static int is_selected(const json_t *filters, const json_t *network, struct cont
     if (dangling == -1) {
         return -1;
     }
-    bool unused = !is_predefined(name) && !is_used(all, name);
+    bool unused = request_is_own_network(name) && !is_used(all, name);
     *ret = filters_match_regex(filters, "name", name) &&
            filters_match_prefix(filters, "id", ct_json_string(network, "Id", "")) &&
            filters_match(filters, "driver", ct_json_string(network, "Driver", "")) &&
            filters_match(filters, "scope", ct_json_string(network, "Scope", "local")) &&
-           filters_match(filters, "type", is_predefined(name) ? "builtin" : "custom") &&
+           filters_match(filters, "type", request_is_own_network(name) ? "custom" : "builtin") &&
            filters_match_labels(filters, json_object_get(network, "Labels")) &&
            (dangling == -2 || unused == (dangling == 1));
     return 0;
@@ -171,9 +160,11 @@ static int connect_locked(struct container *container, const char *name, const j
                           struct ct_error *err)
 {
     json_t *networks = json_object_get(container->config, "Networks");
-    CT_AUTO_JSON json_t *request = endpoint ? json_deep_copy(endpoint) : json_object();
+    CT_AUTO_JSON json_t *request =
+        json_is_object(endpoint) ? json_deep_copy(endpoint) : json_object();
 
-    if (check_joinable(container, name, err) < 0) {
+    if (check_joinable(container, name, err) < 0 ||
+        request_check_endpoint(name, endpoint, err) < 0) {
         return -1;
     }
     if (json_object_get(networks, name)) {
@@ -298,7 +289,7 @@ static int prune_one(struct engine *engine, const json_t *network, const json_t 
         filters_match_until(filters, created_ns, &old_enough, err) < 0) {
         return -1;
     }
-    if (old_enough && !is_predefined(name) && !is_used(all, name) &&
+    if (old_enough && request_is_own_network(name) && !is_used(all, name) &&
         filters_match_labels(filters, json_object_get(network, "Labels")) &&
         remove_network(engine, ct_json_string(network, "Id", ""), &in_use) == 0) {
         ct_json_append(deleted, json_string(name));

@@ -302,6 +302,55 @@ static void inherit(json_t *config, const json_t *image)
     inherit_healthcheck(config, image);
 }
 
+bool request_is_own_network(const char *name)
+{
+    static const char *const predefined[] = {"default", "bridge", "host", "none"};
+    for (size_t i = 0; i < sizeof(predefined) / sizeof(predefined[0]); i++) {
+        if (strcmp(predefined[i], name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int request_check_endpoint(const char *network, const json_t *endpoint, struct ct_error *err)
+{
+    const json_t *aliases = json_object_get(endpoint, "Aliases");
+
+    if (endpoint && !json_is_object(endpoint) && !json_is_null(endpoint)) {
+        return ct_refuse(err, CT_INVALID, "read the endpoint of '%.64s': it is not an object",
+                         network);
+    }
+    if (check_strings(aliases, "Aliases", err) < 0) {
+        return -1;
+    }
+    if (ct_json_count(aliases) > 0 && !request_is_own_network(network)) {
+        (void)ct_refuse(err, CT_INVALID,
+                        "network-scoped alias is supported only for containers in user defined "
+                        "networks");
+        return ct_hint(err, "cutaway network create NAME, and --network NAME");
+    }
+    if (ct_json_count(json_object_get(endpoint, "Links")) > 0) {
+        (void)ct_refuse(err, CT_UNSUPPORTED, "links on network '%.64s'", network);
+        return ct_hint(err, "on a network of your own containers find each other by name");
+    }
+    return 0;
+}
+
+static int check_endpoints(const json_t *endpoints, struct ct_error *err)
+{
+    const char *network;
+    json_t *endpoint;
+
+    json_object_foreach((json_t *)endpoints, network, endpoint)
+    {
+        if (request_check_endpoint(network, endpoint, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* The networks to join: those named in NetworkingConfig, and at least the one of NetworkMode. */
 static json_t *wanted_networks(const json_t *body, json_t *host_config)
 {
@@ -338,7 +387,8 @@ json_t *request_to_config(const json_t *body, const json_t *image_config, struct
                : NULL;
     if (!host || check_strings(json_object_get(config, "Env"), "Env", err) < 0 ||
         check_strings(json_object_get(config, "Cmd"), "Cmd", err) < 0 ||
-        check_strings(json_object_get(config, "Entrypoint"), "Entrypoint", err) < 0) {
+        check_strings(json_object_get(config, "Entrypoint"), "Entrypoint", err) < 0 ||
+        check_endpoints(ct_json_get(body, "NetworkingConfig.EndpointsConfig"), err) < 0) {
         return NULL;
     }
     inherit(config, image_config);

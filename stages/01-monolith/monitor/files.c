@@ -56,6 +56,24 @@ static char *host_hosts(const json_t *extra, struct ct_error *err)
     return ct_steal(own);
 }
 
+/* Who answers the container's questions for names. networks: by name. */
+static enum network_resolver choose_resolver(const json_t *record, const json_t *networks)
+{
+    const char *name;
+    json_t *endpoint;
+
+    if (spec_network_is(record, "host")) {
+        return NETWORK_RESOLVER_HOST;
+    }
+    json_object_foreach((json_t *)networks, name, endpoint)
+    {
+        if (network_has_names(ct_json_string(endpoint, "Network", name))) {
+            return NETWORK_RESOLVER_CONTAINERS;
+        }
+    }
+    return NETWORK_RESOLVER_UPSTREAM;
+}
+
 static int write_ours(const struct container *container, const json_t *endpoints,
                       struct ct_error *err)
 {
@@ -64,7 +82,9 @@ static int write_ours(const struct container *container, const json_t *endpoints
     const json_t *extra = json_object_get(host, "ExtraHosts");
     bool host_network = spec_network_is(record, "host");
     const char *hostname = spec_hostname(record);
-    CT_AUTO_FREE char *resolv = network_resolv_conf(host, host_network, err);
+    enum network_resolver resolver =
+        choose_resolver(record, endpoints ? endpoints : json_object_get(record, "Networks"));
+    CT_AUTO_FREE char *resolv = network_resolv_conf(host, resolver, err);
     CT_AUTO_FREE char *hosts =
         !resolv        ? NULL
         : host_network ? host_hosts(extra, err)

@@ -7,6 +7,7 @@
  *   ask.c        the caller's side of requests      serve.c      requests, one at a time
  *   reconcile.c  after a killed monitor; removal    supervise.c  what happens while it runs
  *   run.c        one run, from mounts to exec, and back          state.c  the record's changes
+ *   dns.c        names of other containers; upstream.c: names of the world
  *   execs.c      further programs   health.c   health checks     restart.c  restart policies
  */
 #ifndef MONITOR_INTERNAL_H
@@ -22,6 +23,7 @@
 
 #include <stdint.h>
 
+struct dns;
 struct exec_entry;
 struct health;
 struct log_writer;
@@ -39,6 +41,7 @@ struct monitor {
     struct streams *streams;
     struct log_writer *log;
     struct network_store *networks; /* holds the published ports: lives as long as the run */
+    struct dns *dns;                /* NULL: on no network where containers have names */
     int64_t started_ns;             /* CLOCK_MONOTONIC */
     struct exec_entry *execs;
     struct health *health;

@@ -8,6 +8,7 @@
  * successor finds it. A failure takes back what was done, in reverse.
  */
 #define CT_LAYER "monitor"
+#include "dns.h"
 #include "monitor_internal.h"
 #include "spec.h"
 
@@ -136,6 +137,7 @@ static int attach_one(struct monitor *monitor, const char *name, const json_t *w
         .container_name = container_name(container),
         .address = *address ? address : NULL,
         .mac = *mac ? mac : NULL,
+        .aliases = json_object_get(wanted, "Aliases"),
         .port_bindings = first ? json_object_get(host, "PortBindings") : NULL,
         .exposed_ports = first ? ct_json_get(container->config, "Config.ExposedPorts") : NULL,
         .publish_all = first && ct_json_bool(host, "PublishAllPorts", false)};
@@ -188,6 +190,31 @@ static int attach_networks(struct monitor *monitor, int netns_fd, json_t *endpoi
     return 0;
 }
 
+/* Where containers have names there is a resolver; it stays when such a network is left. */
+static int resolve_names(struct monitor *monitor, int netns_fd, json_t *endpoints,
+                         struct ct_error *err)
+{
+    const json_t *host = json_object_get(monitor->container->config, "HostConfig");
+    const char *name;
+    json_t *endpoint;
+    bool wanted = monitor->dns != NULL;
+
+    json_object_foreach(endpoints, name, endpoint)
+    {
+        wanted = wanted || network_has_names(ct_json_string(endpoint, "Network", name));
+    }
+    if (wanted && !monitor->dns) {
+        monitor->dns = dns_open(monitor->loop, netns_fd, monitor->networks, host, err);
+        if (!monitor->dns) {
+            return -1;
+        }
+    }
+    if (monitor->dns) {
+        dns_set_endpoints(monitor->dns, endpoints);
+    }
+    return 0;
+}
+
 static int connect_networks(struct monitor *monitor, struct ct_error *err)
 {
     struct container *container = monitor->container;
@@ -206,6 +233,7 @@ static int connect_networks(struct monitor *monitor, struct ct_error *err)
     bool own = !spec_network_is(container->config, "host");
     if ((own && network_loopback_up(netns, err) < 0) ||
         attach_networks(monitor, netns, endpoints, err) < 0 ||
+        resolve_names(monitor, netns, endpoints, err) < 0 ||
         files_write(monitor, endpoints, err) < 0 ||
         state_endpoints(container, json_incref(endpoints), err) < 0) {
         detach_all(monitor, endpoints);
@@ -232,15 +260,13 @@ static int leave_network(struct monitor *monitor, const char *name, json_t *endp
 }
 
 static int join_network(struct monitor *monitor, const char *name, const json_t *request,
-                        json_t *endpoints, struct ct_error *err)
+                        int netns_fd, json_t *endpoints, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int netns = open_netns(exec_pid(monitor->job), err);
-
     if (json_object_get(endpoints, name)) {
         return ct_refuse(err, CT_CONFLICT, "container %s is connected to network %s already",
                          container_name(monitor->container), name);
     }
-    return netns < 0 ? -1 : attach_one(monitor, name, request, false, netns, endpoints, err);
+    return attach_one(monitor, name, request, false, netns_fd, endpoints, err);
 }
 
 int run_change_network(struct monitor *monitor, bool join, const json_t *request,
@@ -254,18 +280,22 @@ int run_change_network(struct monitor *monitor, bool join, const json_t *request
         return ct_refuse(err, CT_CONFLICT, "container %s has no network of its own that runs",
                          container_name(monitor->container));
     }
-    if ((join ? join_network(monitor, name, request, endpoints, err)
-              : leave_network(monitor, name, endpoints, err)) < 0) {
+    CT_AUTO_CLOSE int netns = open_netns(exec_pid(monitor->job), err);
+    if (netns < 0 || (join ? join_network(monitor, name, request, netns, endpoints, err)
+                           : leave_network(monitor, name, endpoints, err)) < 0) {
         return -1;
     }
     if (state_endpoints(monitor->container, json_incref(endpoints), err) < 0) {
         return -1;
     }
-    return files_write(monitor, endpoints, err);
+    return resolve_names(monitor, netns, endpoints, err) < 0 ? -1
+                                                             : files_write(monitor, endpoints, err);
 }
 
 static void disconnect_networks(struct monitor *monitor)
 {
+    dns_close(monitor->dns);
+    monitor->dns = NULL;
     detach_all(monitor, json_object_get(monitor->container->state, "Endpoints"));
     network_store_close(monitor->networks);
     monitor->networks = NULL;
@@ -463,6 +493,17 @@ int run_start(struct monitor *monitor, const struct streams_client *clients, siz
     return -1;
 }
 
+/* The killed monitor's resolver went with it. */
+static int resolve_again(struct monitor *monitor, struct ct_error *err)
+{
+    json_t *endpoints = json_object_get(monitor->container->state, "Endpoints");
+    if (ct_json_count(endpoints) == 0) {
+        return 0;
+    }
+    CT_AUTO_CLOSE int netns = open_netns(exec_pid(monitor->job), err);
+    return netns < 0 ? -1 : resolve_names(monitor, netns, endpoints, err);
+}
+
 int run_adopt(struct monitor *monitor, struct ct_error *err)
 {
     struct container *container = monitor->container;
@@ -476,7 +517,7 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     }
     monitor->networks =
         network_store_open(monitor->places.networks, monitor->places.run_networks, err);
-    if (!monitor->networks || open_log(monitor, err) < 0) {
+    if (!monitor->networks || open_log(monitor, err) < 0 || resolve_again(monitor, err) < 0) {
         goto undo_adopt;
     }
     struct streams_config config = streams_config(monitor);
@@ -496,6 +537,8 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
 undo_adopt: /* the container runs on; the next command tries again */
     streams_free(monitor->streams);
     monitor->streams = NULL;
+    dns_close(monitor->dns);
+    monitor->dns = NULL;
     close_log(monitor);
     return -1;
 }

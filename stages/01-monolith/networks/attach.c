@@ -148,6 +148,18 @@ static int choose_mac(const char *wanted, uint32_t address, unsigned char ret[6]
     return 0;
 }
 
+/* What was asked for, and the short id; null where names are not answered. */
+static json_t *all_aliases(const struct network_request *request)
+{
+    if (!network_has_names(request->network)) {
+        return json_null();
+    }
+    json_t *aliases =
+        json_is_array(request->aliases) ? json_deep_copy(request->aliases) : json_array();
+    ct_json_append(aliases, json_sprintf("%.12s", request->container_id));
+    return aliases;
+}
+
 /* Docker's EndpointSettings, and what detach needs. */
 static json_t *make_endpoint(const json_t *record, const struct network_request *request,
                              const char *id)
@@ -166,6 +178,7 @@ static json_t *make_endpoint(const json_t *record, const struct network_request 
     ct_json_set_string(endpoint, "Network", ct_json_string(record, "Name", ""));
     ct_json_set_string(endpoint, "Container", request->container_id);
     ct_json_set_string(endpoint, "Name", request->container_name);
+    ct_json_set(endpoint, "Aliases", all_aliases(request));
     ct_json_set(endpoint, "Ports", json_object());
     return endpoint;
 }
@@ -375,6 +388,48 @@ int network_forget(struct network_store *store, const char *container_id, struct
     {
         if (forget_in(store, ct_json_string(network, "Id", ""), container_id, err) < 0) {
             return ct_while(err, "take back the networks of '%.12s'", container_id);
+        }
+    }
+    return 0;
+}
+
+/* The endpoints of a container on one network get another name. */
+static int rename_in(struct network_store *store, const char *network_id, const char *container_id,
+                     const char *name, struct ct_error *err)
+{
+    CT_AUTO_JSON json_t *allocations = allocations_load(store, network_id, err);
+    const char *id;
+    json_t *endpoint;
+    bool changed = false;
+
+    if (!allocations) {
+        return -1;
+    }
+    json_object_foreach(json_object_get(allocations, "Endpoints"), id, endpoint)
+    {
+        if (strcmp(ct_json_string(endpoint, "Container", ""), container_id) == 0) {
+            ct_json_set_string(endpoint, "Name", name);
+            changed = true;
+        }
+    }
+    return changed ? allocations_save(store, network_id, allocations, err) : 0;
+}
+
+int network_rename(struct network_store *store, const char *container_id, const char *name,
+                   struct ct_error *err)
+{
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
+    CT_AUTO_JSON json_t *list = lock < 0 ? NULL : network_list(store, err);
+    size_t i;
+    json_t *network;
+
+    if (!list) {
+        return -1;
+    }
+    json_array_foreach(list, i, network)
+    {
+        if (rename_in(store, ct_json_string(network, "Id", ""), container_id, name, err) < 0) {
+            return ct_while(err, "rename '%.12s' on its networks", container_id);
         }
     }
     return 0;

@@ -62,15 +62,17 @@ static bool is_line_of(const char *line, const char *key)
 }
 
 /* A resolver on the host's loopback cannot be reached from another network namespace. */
-static bool is_usable(const char *line, bool host_network)
+static bool is_usable(const char *line, enum network_resolver resolver)
 {
     const char *address = line + strlen("nameserver");
     address += strspn(address, " \t");
-    return host_network || (strncmp(address, "127.", 4) != 0 && strncmp(address, "::1", 3) != 0);
+    return resolver == NETWORK_RESOLVER_HOST ||
+           (resolver == NETWORK_RESOLVER_UPSTREAM && strncmp(address, "127.", 4) != 0 &&
+            strncmp(address, "::1", 3) != 0);
 }
 
 /* The host's lines, of the kinds that the container's own options do not replace. */
-static int copy_host_lines(FILE *out, const json_t *host_config, bool host_network)
+static int copy_host_lines(FILE *out, const json_t *host_config, enum network_resolver resolver)
 {
     struct ct_error missing = {0}; /* no file: no lines, as resolv.conf(5) has it */
     CT_AUTO_FREE char *text = NULL;
@@ -88,7 +90,7 @@ static int copy_host_lines(FILE *out, const json_t *host_config, bool host_netwo
                          ct_json_count(json_object_get(host_config, "DnsSearch")) > 0) ||
                         (is_line_of(line, "options") &&
                          ct_json_count(json_object_get(host_config, "DnsOptions")) > 0);
-        if (replaced || (server && !is_usable(line, host_network))) {
+        if (replaced || (server && !is_usable(line, resolver))) {
             continue;
         }
         servers += server;
@@ -97,28 +99,57 @@ static int copy_host_lines(FILE *out, const json_t *host_config, bool host_netwo
     return servers;
 }
 
-char *network_resolv_conf(const json_t *host_config, bool host_network, struct ct_error *err)
+static int write_servers(FILE *out, const json_t *host_config, enum network_resolver resolver,
+                         int servers, struct ct_error *err)
 {
+    const json_t *own = json_object_get(host_config, "Dns");
+
+    if (resolver == NETWORK_RESOLVER_CONTAINERS) { /* it asks the others */
+        (void)fprintf(out, "nameserver 127.0.0.11\n");
+        return 0;
+    }
+    if (servers == 0 && ct_json_count(own) == 0 && resolver == NETWORK_RESOLVER_UPSTREAM) {
+        (void)fprintf(out, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"); /* as Docker does */
+    }
+    return write_list(out, "nameserver", own, false, err);
+}
+
+/* A name of one word is a container's: it is asked for as it is, before any search domain. */
+static void write_ndots(FILE *out, const json_t *options)
+{
+    size_t i;
+    json_t *option;
+
+    json_array_foreach((json_t *)options, i, option)
+    {
+        if (strncmp(json_string_value(option), "ndots:", 6) == 0) {
+            return; /* the user's choice */
+        }
+    }
+    (void)fprintf(out, "options ndots:0\n");
+}
+
+char *network_resolv_conf(const json_t *host_config, enum network_resolver resolver,
+                          struct ct_error *err)
+{
+    const json_t *options = json_object_get(host_config, "DnsOptions");
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
-    bool own_servers = ct_json_count(json_object_get(host_config, "Dns")) > 0;
 
     if (!out) {
         return ct_refuse_null(err, CT_SYSTEM, "write resolv.conf: out of memory");
     }
-    int servers = copy_host_lines(out, host_config, host_network);
-    if (servers == 0 && !own_servers && !host_network) {
-        (void)fprintf(out, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"); /* as Docker does */
+    int servers = copy_host_lines(out, host_config, resolver);
+    int result = write_servers(out, host_config, resolver, servers, err) < 0 ||
+                         write_list(out, "search", json_object_get(host_config, "DnsSearch"), true,
+                                    err) < 0 ||
+                         write_list(out, "options", options, true, err) < 0
+                     ? -1
+                     : 0;
+    if (result == 0 && resolver == NETWORK_RESOLVER_CONTAINERS) {
+        write_ndots(out, options);
     }
-    int result =
-        write_list(out, "nameserver", json_object_get(host_config, "Dns"), false, err) < 0 ||
-                write_list(out, "search", json_object_get(host_config, "DnsSearch"), true, err) <
-                    0 ||
-                write_list(out, "options", json_object_get(host_config, "DnsOptions"), true, err) <
-                    0
-            ? -1
-            : 0;
     if (fclose(out) != 0 || result < 0) {
         free(text);
         return NULL;

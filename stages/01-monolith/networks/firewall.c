@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int run(const char *commands, struct ct_error *err)
+int firewall_run(const char *commands, struct ct_error *err)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!nft) {
@@ -162,7 +162,7 @@ static char *render(const json_t *record, const json_t *allocations, struct ct_e
 int firewall_apply(const json_t *record, const json_t *allocations, struct ct_error *err)
 {
     CT_AUTO_FREE char *commands = render(record, allocations, err);
-    return commands ? run(commands, err) : -1;
+    return commands ? firewall_run(commands, err) : -1;
 }
 
 int firewall_remove(const json_t *record, struct ct_error *err)
@@ -170,5 +170,5 @@ int firewall_remove(const json_t *record, struct ct_error *err)
     const char *digits = table_digits(record);
     CT_AUTO_FREE char *commands = ct_printf(
         "add table inet cutaway-%.12s\ndelete table inet cutaway-%.12s\n", digits, digits);
-    return run(commands, err);
+    return firewall_run(commands, err);
 }

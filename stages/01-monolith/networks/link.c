@@ -36,19 +36,14 @@ static int refuse_nl(struct ct_error *err, int code, const char *what, const cha
 /* A socket lives in the namespace it was made in: the process goes there for a moment. */
 struct nl_sock *netlink_open(int netns_fd, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int home = -1;
-    struct nl_sock *sock = NULL;
-
-    if (netns_fd >= 0) {
-        home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        if (home < 0 || setns(netns_fd, CLONE_NEWNET) < 0) {
-            return ct_fail_null(err, errno, "enter a network namespace");
-        }
+    int home = netns_fd >= 0 ? netns_enter(netns_fd, err) : -1;
+    if (netns_fd >= 0 && home < 0) {
+        return NULL;
     }
-    sock = nl_socket_alloc();
+    struct nl_sock *sock = nl_socket_alloc();
     int code = sock ? nl_connect(sock, NETLINK_ROUTE) : -NLE_NOMEM;
-    if (home >= 0 && setns(home, CLONE_NEWNET) < 0) {
-        abort(); /* going on in a stranger's network namespace would be worse */
+    if (home >= 0) {
+        netns_leave(home);
     }
     if (code < 0) {
         nl_socket_free(sock);

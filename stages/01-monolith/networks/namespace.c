@@ -7,12 +7,35 @@
 #include "links.h"
 #include "networks_internal.h"
 
+#include "cleanup.h"
 #include "json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+
+int netns_enter(int netns_fd, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    if (home < 0 || setns(netns_fd, CLONE_NEWNET) < 0) {
+        return ct_fail(err, errno, "enter a network namespace");
+    }
+    return ct_steal_fd(&home);
+}
+
+void netns_leave(int home_fd)
+{
+    if (setns(home_fd, CLONE_NEWNET) < 0) {
+        abort(); /* going on in a stranger's network namespace would be worse */
+    }
+    (void)close(home_fd);
+}
 
 int network_loopback_up(int netns_fd, struct ct_error *err)
 {

@@ -45,8 +45,9 @@ struct network_request {
     const char *network;      /* name or id */
     const char *container_id; /* 64 hex digits: owner of the endpoint */
     const char *container_name;
-    const char *address; /* fixed IPv4 address, or NULL */
-    const char *mac;     /* fixed, or NULL: derived from the address, as Docker does */
+    const char *address;   /* fixed IPv4 address, or NULL */
+    const char *mac;       /* fixed, or NULL: derived from the address, as Docker does */
+    const json_t *aliases; /* further names on this network: strings, or NULL */
     const json_t
         *port_bindings; /* HostConfig.PortBindings: {"80/tcp":[{"HostIp","HostPort"}]}, or NULL */
     const json_t *exposed_ports; /* for publish_all: Config.ExposedPorts, or NULL */
@@ -77,9 +78,47 @@ int network_loopback_up(int netns_fd, struct ct_error *err);
 /* Counters of the interfaces in a network namespace: Docker's stats "networks" object. Owned. */
 json_t *network_stats(int netns_fd, struct ct_error *err);
 
+/* The endpoints of a running container are known by another name from now on. */
+int network_rename(struct network_store *store, const char *container_id, const char *name,
+                   struct ct_error *err);
+
 /* The file contents for a container: resolv.conf and hosts. Owned strings. */
-char *network_resolv_conf(const json_t *host_config, bool host_network, struct ct_error *err);
+enum network_resolver {
+    NETWORK_RESOLVER_HOST,      /* the network is the host's: what the host has */
+    NETWORK_RESOLVER_UPSTREAM,  /* what the host has, if it can be reached from elsewhere */
+    NETWORK_RESOLVER_CONTAINERS /* ours, at 127.0.0.11: see network_resolver_open() */
+};
+char *network_resolv_conf(const json_t *host_config, enum network_resolver resolver,
+                          struct ct_error *err);
 char *network_hosts(const char *hostname, const char *domainname, const json_t *endpoints,
                     const json_t *extra_hosts, struct ct_error *err);
+
+/*
+ * Names. On every network but the three that always are, containers find each other by name, alias,
+ * short id, or any of these and ".network": a resolver at 127.0.0.11:53 in each container's network
+ * namespace answers. It is the monitor that asks and answers; here is what it says.
+ */
+bool network_has_names(const char *network_name);
+
+/*
+ * network_resolver_open - makes the resolver's sockets in the namespace and leads port 53 of
+ * 127.0.0.11 to them (the container may have a name server of its own on port 53). ret_fds: UDP,
+ * and listening TCP; owned, non-blocking.
+ */
+int network_resolver_open(int netns_fd, int ret_fds[static 2], struct ct_error *err);
+
+/*
+ * network_resolver_answer - the answer to a query (a DNS message, without TCP's length) of a
+ * container with these endpoints. Returns its length in answer; 0: the name is not ours, somebody
+ * else must be asked; -1: no query, drop it. The query is a stranger's.
+ */
+#define NETWORK_DNS_UDP_MAX 512
+#define NETWORK_DNS_MAX     65535
+int network_resolver_answer(struct network_store *store, const json_t *endpoints,
+                            const unsigned char *query, size_t length, unsigned char *answer,
+                            size_t size);
+/* The answer that says "I cannot": as above. */
+int network_resolver_refuse(const unsigned char *query, size_t length, unsigned char *answer,
+                            size_t size);
 
 #endif

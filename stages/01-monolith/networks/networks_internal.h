@@ -81,6 +81,8 @@ int veth_create(const struct veth_request *request, struct ct_error *err);
 /* firewall.c: the network's nftables table, made anew from all its endpoints in one transaction. */
 int firewall_apply(const json_t *record, const json_t *allocations, struct ct_error *err);
 int firewall_remove(const json_t *record, struct ct_error *err);
+/* nftables commands, in the network namespace that the thread is in. */
+int firewall_run(const char *commands, struct ct_error *err);
 
 /* ports.c */
 /* {"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"81/tcp":null}: reserved under the endpoint's
