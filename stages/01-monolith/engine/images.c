@@ -209,6 +209,7 @@ static json_t *describe(struct engine *engine, const struct image *image)
     struct ct_error ignored = {0};
     json_t *document = json_object();
     json_t *config = json_object_get(image->config, "config");
+    json_t *of_container = json_object_get(image->config, "container_config");
     struct snapshot_store *snapshots = engine_snapshots(engine, &ignored);
 
     ct_json_set_string(document, "Id", image->id);
@@ -218,6 +219,9 @@ static json_t *describe(struct engine *engine, const struct image *image)
     ct_json_set_string(document, "Comment", ct_json_string(image->config, "comment", ""));
     ct_json_set_string(document, "Created", ct_json_string(image->config, "created", CT_TIME_ZERO));
     ct_json_set_string(document, "Container", ct_json_string(image->config, "container", ""));
+    /* Of the container that it was made from; clients of these versions want to see it. */
+    ct_json_set(document, "ContainerConfig",
+                json_is_object(of_container) ? json_incref(of_container) : json_object());
     ct_json_set_string(document, "DockerVersion",
                        ct_json_string(image->config, "docker_version", ""));
     ct_json_set_string(document, "Author", ct_json_string(image->config, "author", ""));
@@ -240,8 +244,7 @@ static json_t *describe(struct engine *engine, const struct image *image)
 int engine_image_inspect(struct engine *engine, const char *ref, json_t **ret, struct ct_error *err)
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_LOAD, "engine_image_inspect(%s)", ref);
-    struct image_store *images = engine_images(engine, err);
-    struct image *image = images ? image_find(images, ref, err) : NULL;
+    struct image *image = engine_find_image(engine, ref, err);
 
     *ret = image ? describe(engine, image) : NULL;
     image_free(image);

@@ -14,11 +14,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES 32768
@@ -117,10 +120,26 @@ static void relay(struct hijack *hijack)
     }
 }
 
+/*
+ * Clients read the head through a buffer and then go on with the bare socket (docker-py, for one):
+ * what a quick program has printed by then would be lost in that buffer. So it is sent when the
+ * head has been read: a unix socket knows. At most 100 ms.
+ */
+static void await_head_read(int client)
+{
+    const struct timespec step = {.tv_nsec = 100000};
+    int unread = 0;
+
+    for (int i = 0; i < 1000 && ioctl(client, SIOCOUTQ, &unread) == 0 && unread > 0; i++) {
+        (void)nanosleep(&step, NULL);
+    }
+}
+
 static void *run(void *context)
 {
     struct hijack *hijack = context;
 
+    await_head_read(hijack->output.to);
     relay(hijack);
     ct_cleanup_close(&hijack->engine_fd);
     (void)MHD_upgrade_action(hijack->handle, MHD_UPGRADE_ACTION_CLOSE);

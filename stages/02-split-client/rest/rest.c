@@ -74,12 +74,26 @@ static const char *docker_words(const struct ct_error *err, const char *line)
     return "";
 }
 
+/* And the Python SDK tells a missing image from other things by the capital letter. */
+static void docker_capitals(char *line)
+{
+    char *image = strstr(line, "no such image");
+    char *container = strstr(line, "no such container");
+    if (image) {
+        *image = 'N';
+    }
+    if (container) {
+        *container = 'N';
+    }
+}
+
 json_t *rest_error_body(const struct ct_error *err)
 {
     char line[2048];
 
     (void)ct_error_render(err, line, sizeof(line));
     CT_AUTO_FREE char *message = ct_printf("%s%s", line, docker_words(err, line));
+    docker_capitals(message);
     json_t *body = json_object();
     ct_json_set(body, "message", ct_json_string_lossy(message, strlen(message)));
     ct_json_set(body, "cutaway", ct_error_to_json(err));
