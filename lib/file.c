@@ -3,7 +3,8 @@
  *
  * Room:       lib.   Called by: see file.h.
  */
-#define CT_LAYER "file"
+#define WATCH_TICK_NS 50000000
+#define CT_LAYER      "file"
 #include "file.h"
 
 #include "cleanup.h"
@@ -15,8 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -211,6 +214,35 @@ int ct_lock_at(int dir_fd, const char *name, enum ct_lock_mode mode, int timeout
         pause_ns = pause_ns < 16000000 ? pause_ns * 2 : pause_ns;
     }
     return ct_steal_fd(&fd);
+}
+
+static int make_clock(struct ct_error *err)
+{
+    const struct itimerspec tick = {.it_interval.tv_nsec = WATCH_TICK_NS,
+                                    .it_value.tv_nsec = WATCH_TICK_NS};
+    CT_AUTO_CLOSE int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return fd < 0 || timerfd_settime(fd, 0, &tick, NULL) < 0 ? ct_fail(err, errno, "make a timer")
+                                                             : ct_steal_fd(&fd);
+}
+
+int ct_watch(const char *path, uint32_t events, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        return make_clock(err);
+    }
+    return fd < 0 || inotify_add_watch(fd, path, events) < 0
+               ? ct_fail(err, errno, "watch '%.120s'", path)
+               : ct_steal_fd(&fd);
+}
+
+void ct_watch_drain(int watch_fd)
+{
+    char events[4096] __attribute__((aligned(8)));
+    while (read(watch_fd, events, sizeof(events)) > 0) {
+        /* what happened does not matter: the caller looks */
+    }
 }
 
 void ct_random_hex(char *buffer, size_t n_bytes)

@@ -49,6 +49,16 @@ enum ct_lock_mode { CT_LOCK_SHARED, CT_LOCK_EXCLUSIVE };
 int ct_lock_at(int dir_fd, const char *name, enum ct_lock_mode mode, int timeout_ms,
                struct ct_error *err);
 
+/*
+ * ct_watch - a descriptor that turns readable when one of events (inotify(7)) happens to path.
+ * Owned. A user has few of these (fs.inotify.max_user_instances, 128 by default): when there are no
+ * more, it is a clock that ticks twenty times a second. So what changed is never said; callers
+ * look.
+ */
+int ct_watch(const char *path, uint32_t events, struct ct_error *err);
+/* Not readable any more, until the next event. */
+void ct_watch_drain(int watch_fd);
+
 /* n random bytes as 2n lower-case hex digits and a NUL, from getrandom(2). */
 void ct_random_hex(char *buffer, size_t n_bytes);
 

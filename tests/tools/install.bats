@@ -33,6 +33,13 @@ setup_file() {
   done
 }
 
+@test "systemd's units start the daemon that is installed" {
+  run -0 sed -n 's/^ExecStart=//p' "$PREFIX/lib/systemd/system/cutaway.service"
+  [ -x "${PREFIX%/usr/local}$output" ] || fail "there is no $output"
+  run -0 cat "$PREFIX/lib/systemd/system/cutaway.socket"
+  assert_line "ListenStream=/run/cutaway/cutaway.sock"
+}
+
 @test "bash completes commands" {
   # shellcheck source=/dev/null
   source "$PREFIX/share/bash-completion/completions/cutaway"

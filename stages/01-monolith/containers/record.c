@@ -269,25 +269,20 @@ int container_become_monitor(struct container *container, struct ct_error *err)
 
 int container_watch(const struct container *container, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-    if (fd < 0) {
-        (void)ct_fail(err, errno, "watch container '%.12s'", container->id);
-        return ct_hint(err, "raise fs.inotify.max_user_instances");
-    }
+    struct ct_error why = {0};
     /* state.json changes by rename within the directory; the record goes by rename of it. */
-    if (inotify_add_watch(fd, container->dir,
-                          IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR) < 0) {
-        return errno == ENOENT
-                   ? ct_refuse(err, CT_NOT_FOUND, "no such container: %.64s", container->id)
-                   : ct_fail(err, errno, "watch container '%.12s'", container->id);
+    int fd =
+        ct_watch(container->dir, IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR, &why);
+    if (fd < 0 && why.kind == CT_NOT_FOUND) {
+        return ct_refuse(err, CT_NOT_FOUND, "no such container: %.64s", container->id);
     }
-    return ct_steal_fd(&fd);
+    if (fd < 0) {
+        *err = why;
+    }
+    return fd;
 }
 
 void container_watch_next(int watch_fd)
 {
-    char events[4096];
-    while (read(watch_fd, events, sizeof(events)) > 0) {
-    }
+    ct_watch_drain(watch_fd);
 }

@@ -351,14 +351,6 @@ static int read_past(struct follower *follower, struct ct_error *err)
     return 0;
 }
 
-static void drain_inotify(int fd)
-{
-    char buffer[4096] __attribute__((aligned(8)));
-    while (read(fd, buffer, sizeof(buffer)) > 0) {
-        /* what changed does not matter: we look */
-    }
-}
-
 /* Waits for news. 1: look again; 0: until has passed; -1: *err (a cancel is no error: 0). */
 static int wait_for_news(const struct event_query *query, int watch, int cancel_fd,
                          struct ct_error *err)
@@ -378,7 +370,7 @@ static int wait_for_news(const struct event_query *query, int watch, int cancel_
         *err = cancelled;
         return -1;
     }
-    drain_inotify(watch);
+    ct_watch_drain(watch);
     return ready < 0 ? 0 : 1;
 }
 
@@ -403,15 +395,15 @@ int event_follow(const char *dir, const struct event_query *query, event_fn repo
 {
     CT_AUTO_CLOSE int dir_fd =
         check_filters(query->filters, err) < 0 ? -1 : ct_mkdirs(dir, 0700, err);
-    CT_AUTO_CLOSE int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     char path[32];
 
     if (dir_fd < 0) {
         return -1;
     }
-    if (watch < 0 || inotify_add_watch(watch, ct_fd_path(dir_fd, path),
-                                       IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0) {
-        return ct_fail(err, errno, "watch the journal in '%s'", dir);
+    CT_AUTO_CLOSE int watch =
+        ct_watch(ct_fd_path(dir_fd, path), IN_MODIFY | IN_CREATE | IN_MOVED_TO, err);
+    if (watch < 0) {
+        return ct_while(err, "watch the journal in '%s'", dir);
     }
     struct follower follower = {
         .query = query, .report = report, .context = context, .dir_fd = dir_fd, .fd = -1};

@@ -291,14 +291,6 @@ static int follow_rotation(struct log_reader *reader, int cancel_fd, struct ct_e
     return read_rest(reader, cancel_fd, err);
 }
 
-static void drain_inotify(int fd)
-{
-    char buffer[4096] __attribute__((aligned(8)));
-    while (read(fd, buffer, sizeof(buffer)) > 0) {
-        /* what changed does not matter: we look */
-    }
-}
-
 static int milliseconds_until(int64_t until_ns)
 {
     int64_t left_ms = (until_ns - ct_now_ns()) / 1000000 + 1;
@@ -331,7 +323,7 @@ static int follow(struct log_reader *reader, int watch, int ended_fd, int cancel
             return 0;
         }
         ended = fds[1].revents != 0;
-        drain_inotify(watch);
+        ct_watch_drain(watch);
     }
     return 0;
 }
@@ -342,10 +334,9 @@ static int read_and_follow(struct log_reader *reader, const char *dir, int ended
     CT_AUTO_CLOSE int watch = -1;
 
     if (reader->query->follow) { /* before the first read, so that nothing comes in between */
-        watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (watch < 0 || inotify_add_watch(
-                             watch, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM) < 0) {
-            return ct_fail(err, errno, "watch the log in '%s'", dir);
+        watch = ct_watch(dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM, err);
+        if (watch < 0) {
+            return -1;
         }
     }
     int result = reader->query->tail >= 0 ? read_tail(reader, cancel_fd, err)

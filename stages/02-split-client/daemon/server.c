@@ -21,27 +21,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX   1024
 #define HEADER_BYTES      (64u << 10) /* the request line and all headers */
 #define IDLE_SECONDS      120
+#define DRAIN_SECONDS     30
 #define THREAD_STACK_SIZE (512u << 10)
 
 struct server {
     struct MHD_Daemon *http;
     struct engine *engine;
-    struct tls *tls; /* or NULL */
-    int spool_fd;    /* the directory in which uploads are held */
+    struct tls *tls;       /* or NULL */
+    int spool_fd;          /* the directory in which uploads are held */
+    atomic_uint under_way; /* requests that are worked on, up to the last byte of their answer */
 };
 
 /* One request on its way in. */
 struct exchange {
     struct rest_request request;
+    struct server *server;
+    bool under_way;      /* counted there */
     struct ct_error err; /* kind CT_NONE as long as all is well */
     char *text;          /* a document so far */
     size_t length;
@@ -62,7 +68,7 @@ static int open_spool(const struct server *server, struct ct_error *err)
     return fd < 0 ? ct_fail(err, errno, "make a file for the upload") : fd;
 }
 
-static struct exchange *exchange_new(const struct server *server, struct MHD_Connection *connection,
+static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection,
                                      const char *method, const char *path)
 {
     struct exchange *exchange = calloc(1, sizeof(*exchange));
@@ -70,6 +76,7 @@ static struct exchange *exchange_new(const struct server *server, struct MHD_Con
         return NULL;
     }
     struct rest_request *request = &exchange->request;
+    exchange->server = server;
     *request = (struct rest_request){.engine = server->engine,
                                      .connection = connection,
                                      .endpoint = REST_ENDPOINT_COUNT,
@@ -87,6 +94,9 @@ static struct exchange *exchange_new(const struct server *server, struct MHD_Con
 
 static void exchange_free(struct exchange *exchange)
 {
+    if (exchange->under_way) {
+        atomic_fetch_sub(&exchange->server->under_way, 1);
+    }
     json_decref(exchange->request.body);
     ct_cleanup_close(&exchange->request.in_fd);
     free(exchange->request.name);
@@ -165,6 +175,9 @@ static enum MHD_Result answer_exchange(struct exchange *exchange, const char *me
     struct rest_reply reply = {.hijack_fd = -1};
     struct ct_error *err = &exchange->err;
 
+    exchange->under_way = true;
+    atomic_fetch_add(&exchange->server->under_way, 1);
+
     ct_span_adopt(header(exchange->request.connection, "traceparent"));
     {
         CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REPLY, "%s %s", method, path);
@@ -180,7 +193,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
                               const char *method, const char *version, const char *bytes,
                               size_t *n_bytes, void **slot)
 {
-    const struct server *server = context;
+    struct server *server = context;
     struct exchange *exchange = *slot;
 
     (void)version;
@@ -276,10 +289,20 @@ undo_server:
     return NULL;
 }
 
+/* Who was promised an answer gets it, if it does not take too long. */
+static void drain(const struct server *server)
+{
+    const struct timespec step = {.tv_nsec = 5000000};
+    for (int i = 0; i < DRAIN_SECONDS * 200 && atomic_load(&server->under_way) > 0; i++) {
+        (void)nanosleep(&step, NULL);
+    }
+}
+
 void server_close(struct server *server)
 {
     MHD_socket listening = MHD_quiesce_daemon(server->http);
     talks_cancel_all();
+    drain(server);
     MHD_stop_daemon(server->http);
     if (listening != MHD_INVALID_SOCKET) {
         (void)close(listening);

@@ -1,0 +1,236 @@
+# The daemon of stage 02 under those who mean no good, and under load: curl, raw bytes, two hundred clients.
+# Room: tests/interop. Run by: tools/test interop.
+
+# shellcheck disable=SC2030,SC2031 # each test is a subshell of its own, and that is meant
+load ../behaviour/lib
+
+setup() {
+  export STAGE=02
+  behaviour_setup
+  SOCKET=$RUN/cutaway.sock
+}
+
+# ask METHOD PATH [CURL OPTION…]: prints the body, then the status on a line of its own.
+ask() {
+  local method=$1 path=$2
+  shift 2
+  curl -s --max-time 20 --path-as-is --unix-socket "$SOCKET" -X "$method" -w '\n%{http_code}\n' "$@" "http://d$path"
+}
+
+# said STATUS WORDS: of the last `run ask`.
+said() {
+  assert_equal "${lines[-1]}" "$1"
+  assert_output --partial "$2"
+}
+
+@test "a wrong type, a wrong version, a path with dots, JSON too deep: each has its status and sentence" {
+  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '{"Image":7}'
+  said 400 "names no image"
+  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","Cmd":["true"],"NoSuchField":{"a":1}}'
+  assert_equal "${lines[-1]}" 201 # unknown fields are accepted, as Docker does
+  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '[]'
+  assert_equal "${lines[-1]}" 400
+  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d "$(head -c 20000 /dev/zero | tr '\0' '[')"
+  assert_equal "${lines[-1]}" 400
+  run -0 ask GET /v1.99/version
+  said 400 "too new"
+  run -0 ask GET /v1.2/version
+  said 400 "too old"
+  run -0 ask GET '/containers/../../etc/passwd/json'
+  assert_equal "${lines[-1]}" 404
+  run -0 ask GET '/containers/%2e%2e%2f%2e%2e/json'
+  assert_equal "${lines[-1]}" 404
+  run -0 ask GET '/containers/json?filters=%7B%22x%22'
+  assert_equal "${lines[-1]}" 400
+  run -0 ask GET '/containers/json?limit=many'
+  said 400 "not a number"
+}
+
+@test "bytes that are no HTTP end their connection and nothing else" {
+  for bytes in 'GARBAGE\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\0\0\0' 'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: -1\r\n\r\n{}' \
+    'POST /containers/create HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n'; do
+    printf '%b' "$bytes" | timeout 5 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.stdin.buffer.read())
+s.shutdown(socket.SHUT_WR)
+while s.recv(4096): pass' "$SOCKET"
+  done
+  run -0 ask GET /version -H "X-Long: $(head -c 100000 /dev/zero | tr '\0' x)"
+  assert_equal "${lines[-1]}" 431
+  run -0 ask GET /_ping
+  said 200 OK
+}
+
+@test "two starts, an attach to a dead container, an image in use" {
+  cutaway create --name web busybox true
+  run -0 ask POST /containers/web/start
+  assert_equal "${lines[-1]}" 204
+  retry 10 bash -c '[ "$("$@")" = exited ]' _ "${CUTAWAY[@]}" inspect -f '{{.State.Status}}' web
+  cutaway run -d --name busy busybox sleep 1000
+  run -0 ask POST /containers/busy/start
+  assert_equal "${lines[-1]}" 304
+  run -1 cutaway attach web
+  assert_output --partial "start it first"
+  run -0 ask DELETE /images/busybox
+  said 409 "a container uses image"
+}
+
+@test "a socket path that is too long, and no daemon: the sentence says what to do" {
+  run -1 cutaway -H "unix:///$(head -c 200 /dev/zero | tr '\0' x)" ps
+  assert_output --partial "a socket's path has at most 107; choose a shorter --run or -H"
+  stop_daemon TERM
+  run -1 cutaway ps
+  assert_output --regexp "connect to the daemon at 'unix://.*try: start it: sudo cutawayd, or systemctl start cutaway.socket"
+  run -125 cutaway run busybox true
+  run -1 cutaway -H http://x ps
+  assert_output --partial "write unix:///PATH or tcp://NAME:PORT"
+  run -1 cutaway -H tcp://192.0.2.1:2375 ps
+  assert_output --partial "without TLS"
+  start_daemon
+}
+
+@test "SIGTERM ends what follows, lets a call finish, and removes the socket" {
+  cutaway run -d --name web busybox sh -c 'trap "" TERM; sleep 1000'
+  "${CUTAWAY[@]}" logs -f web 3>&- &
+  follower=$!
+  "${CUTAWAY[@]}" stop -t 2 web >"$HOME_OF_TEST/stopped" 2>&1 3>&- &
+  stopper=$!
+  sleep 0.5
+  stop_daemon TERM
+  wait "$stopper"
+  assert_equal "$(cat "$HOME_OF_TEST/stopped")" web
+  wait "$follower" || true
+  assert [ ! -e "$SOCKET" ]
+  start_daemon
+  assert_status_of web exited
+}
+
+# ---- TLS ----
+
+# make_certificates: ca.pem; server-*.pem for localhost; cert.pem and key.pem for a client; other-*.pem of nobody.
+make_certificates() {
+  cd "$HOME_OF_TEST" || return
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca.pem -days 2 -subj /CN=ca 2>/dev/null
+  _sign server serverAuth "DNS:localhost,IP:127.0.0.1"
+  _sign client clientAuth "DNS:client"
+  mv client-cert.pem cert.pem
+  mv client-key.pem key.pem
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout other-key.pem -out other-cert.pem -days 2 -subj /CN=other 2>/dev/null
+}
+
+_sign() {
+  openssl req -newkey rsa:2048 -nodes -keyout "$1-key.pem" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
+  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out "$1-cert.pem" \
+    -extfile <(printf 'extendedKeyUsage=%s\nsubjectAltName=%s\n' "$2" "$3") 2>/dev/null
+}
+
+@test "over tcp only who has a certificate of the CA is answered; streams go both ways" {
+  make_certificates
+  stop_daemon TERM
+  port=$((20000 + RANDOM % 20000))
+  "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" -H "unix://$SOCKET" -H "tcp://127.0.0.1:$port" --tlsverify \
+    --tlscacert ca.pem --tlscert server-cert.pem --tlskey server-key.pem >>"$HOME_OF_TEST/log" 2>&1 3>&- &
+  DAEMON=$!
+  retry 10 _daemon_answers
+  tls=("$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem)
+  run -0 "${tls[@]}" run --rm busybox echo hello 3>&-
+  assert_output hello
+  "${tls[@]}" run -d --name web busybox sleep 1000 3>&-
+  # The program ends by itself: the HTTP library does not pass the end of input on over TLS.
+  run -0 bash -c 'head -c 3000000 /dev/zero | timeout -s KILL 30 "$@" | wc -c' _ "${tls[@]}" exec -i web head -c 3000000 3>&-
+  assert_output 3000000
+  run -0 env CUTAWAY_CERT_PATH="$HOME_OF_TEST" CUTAWAY_HOST="tcp://localhost:$port" "$BUILD/cutaway" --stage 02 ps -q 3>&-
+  assert_equal "${#lines[@]}" 1
+  run -0 docker -H "tcp://localhost:$port" --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem exec web echo docker
+  assert_output docker
+  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem --tlscert other-cert.pem --tlskey other-key.pem ps
+  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem ps
+  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert other-cert.pem --tlscert cert.pem --tlskey key.pem ps
+  assert_output --partial "trust the daemon"
+  run curl -s --max-time 5 "http://127.0.0.1:$port/_ping"
+  refute_output --partial OK
+  cutaway rm -f web
+}
+
+# ---- load ----
+
+@test "two hundred clients at once: everybody is served, and all is freed afterwards" {
+  cutaway run -d --name talker busybox sh -c 'while :; do echo tick; sleep 0.2; done'
+  for i in $(seq 20); do cutaway create --name "c$i" busybox true >/dev/null; done
+  before=$(awk '/^Threads:/ { print $2 }' "/proc/$DAEMON/status")
+  fds_before=$(find "/proc/$DAEMON/fd" | wc -l)
+  followers=()
+  for i in $(seq 60); do
+    curl -sN --max-time 60 --unix-socket "$SOCKET" "http://d/containers/talker/logs?stdout=1&follow=1" >"$HOME_OF_TEST/l$i" 3>&- &
+    followers+=($!)
+    curl -sN --max-time 60 --unix-socket "$SOCKET" "http://d/events" >"$HOME_OF_TEST/e$i" 3>&- &
+    followers+=($!)
+  done
+  for i in $(seq 20); do
+    curl -s --max-time 60 --unix-socket "$SOCKET" -X POST "http://d/containers/c$i/wait?condition=next-exit" >"$HOME_OF_TEST/w$i" 3>&- &
+    followers+=($!)
+  done
+  sleep 1
+  workers=()
+  for i in $(seq 20); do
+    "${CUTAWAY[@]}" start "c$i" >/dev/null 2>"$HOME_OF_TEST/s$i" 3>&- &
+    workers+=($!)
+    "${CUTAWAY[@]}" exec talker echo "x$i" >"$HOME_OF_TEST/x$i" 2>&1 3>&- &
+    workers+=($!)
+    "${CUTAWAY[@]}" ps -a >"$HOME_OF_TEST/p$i" 2>&1 3>&- &
+    workers+=($!)
+  done
+  for pid in "${workers[@]}"; do wait "$pid"; done
+  for i in $(seq 20); do
+    assert_equal "$(cat "$HOME_OF_TEST/x$i")" "x$i"
+    retry 20 grep -q '"StatusCode":0' "$HOME_OF_TEST/w$i"
+  done
+  for i in $(seq 60); do
+    retry 20 grep -q tick "$HOME_OF_TEST/l$i"
+    retry 20 bash -c '[ "$(grep -c "\"die\"" "$0")" -ge 20 ]' "$HOME_OF_TEST/e$i"
+  done
+  kill "${followers[@]}" 2>/dev/null || true
+  wait "${followers[@]}" || true
+  retry 20 bash -c '[ "$(awk "/^Threads:/ { print \$2 }" "/proc/$0/status")" -le "$1" ]' "$DAEMON" "$((before + 2))"
+  retry 20 bash -c '[ "$(find "/proc/$0/fd" | wc -l)" -le "$1" ]' "$DAEMON" "$((fds_before + 4))"
+}
+
+# What a killed daemon leaves must be whole: every record can be read, and what is said of a container is so.
+assert_state_is_whole() {
+  local record
+  while read -r record; do
+    jq -e . "$record" >/dev/null || fail "half written: $record"
+  done < <(find "$ROOT" "$RUN" -name '*.json' -not -path '*/diff/*' -not -path '*/rootfs/*')
+  run -0 cutaway ps -a --format '{{.Names}} {{.State}}'
+  refute_output --regexp ' (dead|removing)'
+  while read -r name state; do
+    [ -n "$name" ] || continue
+    if [ "$state" = running ]; then [ -d "/proc/$(pid_of "$name")" ] || fail "$name is said to run"; fi
+  done <<<"$output"
+}
+
+@test "a daemon that is killed at any moment of create, start and rm leaves whole records" {
+  cutaway run --rm busybox true
+  for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    # The load goes on as fast as it can; whatever fails meanwhile is the kill's doing.
+    (for i in $(seq 50); do
+      "${CUTAWAY[@]}" create --name "r$i" busybox sleep 1000 && "${CUTAWAY[@]}" start "r$i" && "${CUTAWAY[@]}" rm -f "r$i" || true
+      [ -S "$SOCKET" ] || break
+    done) >/dev/null 2>&1 3>&- &
+    load=$!
+    sleep "0.$((RANDOM % 90 + 10))"
+    stop_daemon KILL || true
+    kill "$load" 2>/dev/null || true
+    wait "$load" || true
+    start_daemon
+    assert_state_is_whole
+    ids=$(cutaway ps -aq)
+    # shellcheck disable=SC2086 # one id a word
+    [ -z "$ids" ] || run -0 cutaway rm -f $ids
+  done
+  run -0 cutaway ps -aq
+  assert_output ""
+  echo "rounds: $round"
+}
