@@ -31,6 +31,13 @@ int reply_json(struct rest_reply *reply, unsigned status, json_t *json)
     return 0;
 }
 
+int reply_text(struct rest_reply *reply, const char *text)
+{
+    reply->status = MHD_HTTP_OK;
+    reply->text = text;
+    return 0;
+}
+
 int reply_stream(struct rest_reply *reply, const char *type, produce_fn produce, void *context,
                  void (*release)(void *context))
 {
@@ -127,6 +134,17 @@ static struct MHD_Response *json_response(const json_t *json)
     return response;
 }
 
+static struct MHD_Response *text_response(const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+    if (response) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                      "text/plain; charset=utf-8");
+    }
+    return response;
+}
+
 static struct MHD_Response *empty_response(void)
 {
     return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
@@ -169,7 +187,9 @@ static struct MHD_Response *make_response(struct rest_request *request, struct r
         }
         return response;
     }
-    return reply->json ? json_response(reply->json) : empty_response();
+    return reply->json   ? json_response(reply->json)
+           : reply->text ? text_response(reply->text)
+                         : empty_response();
 }
 
 enum MHD_Result reply_send(struct rest_request *request, struct rest_reply *reply)

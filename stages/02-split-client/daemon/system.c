@@ -16,14 +16,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int produce_ok(void *context, int out_fd, int cancel_fd, struct ct_error *err)
-{
-    (void)context;
-    (void)cancel_fd;
-    (void)err;
-    return ct_write_all(out_fd, "OK", 2);
-}
-
 int get_ping(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)
 {
     (void)err;
@@ -31,7 +23,7 @@ int get_ping(struct rest_request *request, struct rest_reply *reply, struct ct_e
     if (request->endpoint == REST_PING_HEAD) {
         return reply_empty(reply, MHD_HTTP_OK);
     }
-    return reply_stream(reply, "text/plain; charset=utf-8", produce_ok, NULL, NULL);
+    return reply_text(reply, "OK");
 }
 
 int get_version(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)
