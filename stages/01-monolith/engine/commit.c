@@ -82,10 +82,11 @@ static int commit_locked(struct engine *engine, struct container *container,
     CT_AUTO_JSON json_t *config = image ? make_config(container, image, how, err) : NULL;
     CT_AUTO_CLOSE int layer = config ? write_layer(engine, container, err) : -1;
     CT_AUTO_FREE char *reference = target_reference(how);
+    struct image_io io = engine_image_io(how->io, "Committing");
     int result = -1;
 
     if (layer >= 0) {
-        result = image_create(engine_images(engine, err), image, config, layer, reference, NULL,
+        result = image_create(engine_images(engine, err), image, config, layer, reference, &io,
                               ret_id, err);
     }
     image_free(image);

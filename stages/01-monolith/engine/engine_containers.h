@@ -110,11 +110,17 @@ int engine_container_put_archive(struct engine *engine, const char *ref, const c
 int engine_container_export(struct engine *engine, const char *ref, int out_fd,
                             struct ct_error *err);
 
-/* POST /commit. changes: Dockerfile instructions (CMD, ENV, …); config NULL. ret_id owned. */
+/*
+ * POST /commit. changes: Dockerfile instructions (CMD, ENV, …); config NULL. ret_id owned.
+ * io: progress, where the engine is in this process (stage 01); NULL: none. Over REST there is
+ * none: the API answers once, at the end.
+ */
+struct engine_io;
 struct engine_commit {
     const char *repository, *tag, *author, *comment;
     const char *const *changes; /* NULL-terminated, or NULL */
     bool pause;
+    const struct engine_io *io;
 };
 int engine_container_commit(struct engine *engine, const char *ref, const struct engine_commit *how,
                             char **ret_id, struct ct_error *err);

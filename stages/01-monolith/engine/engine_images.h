@@ -16,6 +16,7 @@ typedef void (*engine_progress_fn)(void *context, const json_t *message);
 struct engine_io {
     engine_progress_fn progress; /* NULL: none */
     void *context;
+    bool quiet;    /* only results: {"stream":…} */
     int cancel_fd; /* -1: none */
 };
 
@@ -28,9 +29,10 @@ int engine_image_inspect(struct engine *engine, const char *ref, json_t **ret,
 int engine_image_history(struct engine *engine, const char *ref, json_t **ret,
                          struct ct_error *err);
 
-/* POST /images/load from in_fd; says "Loaded image: x" through io. */
+/* POST /images/load from in_fd; says "Loaded image: x" through io, and how far each layer is. */
 int engine_image_load(struct engine *engine, int in_fd, const struct engine_io *io,
                       struct ct_error *err);
+/* Progress: of each layer; over REST, where the answer is the archive, of the bytes received. */
 int engine_image_save(struct engine *engine, const char *const *refs, size_t n, int out_fd,
                       const struct engine_io *io, struct ct_error *err);
 /* POST /images/create?fromSrc=-: a tar of a root file system becomes an image. ret_id owned. */

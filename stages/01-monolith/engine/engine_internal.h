@@ -12,6 +12,7 @@
 
 #include "containers.h"
 #include "engine.h"
+#include "engine_images.h"
 #include "images.h"
 #include "monitor.h"
 #include "networks.h"
@@ -118,6 +119,11 @@ int embedded_image_load(struct engine *engine, const char *reference, struct ct_
 struct image *engine_find_image(struct engine *engine, const char *reference, struct ct_error *err);
 /* images.c: image_used_fn over all containers. */
 bool engine_image_is_used(void *engine, const char *image_id);
+
+/* progress.c: what the image store tells, told to io under `status`; io may be NULL. */
+struct image_io engine_image_io(const struct engine_io *io, const char *status);
+/* {"stream":text}: a result, which is told to who asked for quiet, too. */
+void engine_say(const struct engine_io *io, const char *text);
 
 /* lifecycle.c: waits until no run is going on. 0, or -1 with CT_TIMEOUT. */
 int engine_wait_stopped(struct engine *engine, struct container *container, int timeout_ms,

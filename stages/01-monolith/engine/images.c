@@ -262,43 +262,12 @@ int engine_image_history(struct engine *engine, const char *ref, json_t **ret, s
     return *ret ? 0 : ct_while(err, "read the history of '%.200s'", ref);
 }
 
-/* The store's progress, as Docker's clients want it. */
-static void report_progress(void *context, const char *id, const char *status, int64_t current,
-                            int64_t total)
-{
-    const struct engine_io *io = context;
-    CT_AUTO_JSON json_t *message = json_pack("{s:s,s:s,s:{s:I}}", "status", status, "id", id,
-                                             "progressDetail", "current", (json_int_t)current);
-    if (message && total > 0) {
-        ct_json_set(json_object_get(message, "progressDetail"), "total", json_integer(total));
-    }
-    if (message) {
-        io->progress(io->context, message);
-    }
-}
-
-static void say(const struct engine_io *io, const char *key, const char *text)
-{
-    CT_AUTO_JSON json_t *message = json_object();
-    if (io && io->progress) {
-        ct_json_set_string(message, key, text);
-        io->progress(io->context, message);
-    }
-}
-
-static struct image_io to_image_io(const struct engine_io *io)
-{
-    return (struct image_io){.progress = io && io->progress ? report_progress : NULL,
-                             .context = (void *)io,
-                             .cancel_fd = io ? io->cancel_fd : -1};
-}
-
 int engine_image_load(struct engine *engine, int in_fd, const struct engine_io *io,
                       struct ct_error *err)
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_UNPACK, "engine_image_load");
     struct image_store *images = engine_images(engine, err);
-    struct image_io store_io = to_image_io(io);
+    struct image_io store_io = engine_image_io(io, "Loading layer");
     CT_AUTO_JSON json_t *loaded = NULL;
     size_t i;
     json_t *reference;
@@ -312,7 +281,7 @@ int engine_image_load(struct engine *engine, int in_fd, const struct engine_io *
         const char *what =
             strncmp(text, "sha256:", 7) == 0 ? "Loaded image ID: " : "Loaded image: ";
         CT_AUTO_FREE char *line = ct_printf("%s%s\n", what, text);
-        say(io, "stream", line);
+        engine_say(io, line);
         engine_event(engine, "image", "load", text, "name", text);
     }
     return 0;
@@ -323,7 +292,7 @@ int engine_image_save(struct engine *engine, const char *const *refs, size_t n, 
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REPLY, "engine_image_save");
     struct image_store *images = engine_images(engine, err);
-    struct image_io store_io = to_image_io(io);
+    struct image_io store_io = engine_image_io(io, "Saving layer");
 
     if (!images || image_save(images, refs, n, out_fd, &store_io, err) < 0) {
         return ct_while(err, "save images");
@@ -370,7 +339,7 @@ int engine_image_import(struct engine *engine, const struct engine_import *how, 
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_UNPACK, "engine_image_import");
     struct image_store *images = engine_images(engine, err);
-    struct image_io store_io = to_image_io(io);
+    struct image_io store_io = engine_image_io(io, "Importing");
     CT_AUTO_JSON json_t *document = json_object();
     CT_AUTO_FREE char *reference = NULL;
     char now[CT_TIME_TEXT];
@@ -387,7 +356,6 @@ int engine_image_import(struct engine *engine, const struct engine_import *how, 
         image_create(images, NULL, document, in_fd, reference, &store_io, ret_id, err) < 0) {
         return ct_while(err, "import an image");
     }
-    say(io, "status", *ret_id);
     engine_event(engine, "image", "import", *ret_id, "name", reference ? reference : "");
     return 0;
 }

@@ -61,7 +61,7 @@ void image_list_free(struct image **images);
 /* The chain id of the topmost layer ("" for none), all layers unpacked by now. Owned. */
 char *image_chain(struct image_store *store, const struct image *image, struct ct_error *err);
 
-/* Progress in Docker's terms: id (short layer), status ("Loading layer"), bytes done and total (0:
+/* Progress in Docker's terms: id (short layer), status (as in image_io), bytes done and total (0:
  * unknown). */
 typedef void (*image_progress_fn)(void *context, const char *id, const char *status,
                                   int64_t current, int64_t total);
@@ -69,7 +69,8 @@ typedef void (*image_progress_fn)(void *context, const char *id, const char *sta
 struct image_io {
     image_progress_fn progress; /* NULL: none */
     void *context;
-    int cancel_fd; /* readable: stop; -1: none */
+    const char *status; /* what progress calls it: "Loading layer"; NULL only without progress */
+    int cancel_fd;      /* readable: stop; -1: none */
 };
 
 /*

@@ -64,6 +64,17 @@ int blob_write(struct image_store *store, const char *data, size_t size,
                char digest[static DIGEST_SIZE], struct ct_error *err);
 int64_t blob_size(struct image_store *store, const char *digest); /* -1: not there */
 
+/* progress.c: how far one layer is. Told through io, if it asks for that. */
+struct layer_progress {
+    const struct image_io *io; /* NULL: nobody asks */
+    char id[13];               /* the first twelve characters of the layer's name, as Docker's */
+    int64_t total, told;       /* bytes; total 0: unknown */
+};
+void layer_progress_begin(struct layer_progress *progress, const struct image_io *io,
+                          const char *name, int64_t total);
+void layer_progress_at(struct layer_progress *progress, int64_t current);
+void layer_progress_end(struct layer_progress *progress, int64_t current);
+
 /* find.c */
 /* The image behind one manifest; tags are left empty. */
 struct image *image_of_manifest(struct image_store *store, const char *manifest_digest,

@@ -21,12 +21,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMBERS_MAX   20000 /* 500 layers with three files each, and room */
-#define LINKS_MAX     8     /* docker save links a layer to the one that is the same */
-#define PEEK          512   /* enough to tell a tar by its first header */
-#define PROGRESS_STEP (512 * 1024)
+#define MEMBERS_MAX 20000 /* 500 layers with three files each, and room */
+#define LINKS_MAX   8     /* docker save links a layer to the one that is the same */
+#define PEEK        512   /* enough to tell a tar by its first header */
 
 /* The descriptor of the archive, watched together with the caller's cancel fd. */
 struct archive_source {
@@ -59,25 +59,8 @@ struct intake {
     bool peek_given;
     const char *rest; /* of the block that filled the peek */
     size_t n_rest;
-    int64_t shown; /* progress at the last report */
+    struct layer_progress progress; /* stays silent for what is no layer */
 };
-
-static void report(struct intake *intake, bool last)
-{
-    const struct image_io *io = intake->members->io;
-    struct member *member = intake->member;
-    const char *name = member->name + 1;
-
-    if (!io || !io->progress || (!last && member->size - intake->shown < PROGRESS_STEP)) {
-        return;
-    }
-    intake->shown = member->size;
-    if (strncmp(name, "blobs/sha256/", 13) == 0) {
-        name += 13;
-    }
-    CT_AUTO_FREE char *id = ct_printf("%.12s", name);
-    io->progress(io->context, id, "Loading layer", member->size, 0);
-}
 
 /* Keeps a block: to the file, to the hash, to the progress. */
 static int keep(struct intake *intake, const void *data, size_t size, struct ct_error *err)
@@ -89,7 +72,7 @@ static int keep(struct intake *intake, const void *data, size_t size, struct ct_
         digest_update(intake->digest, data, size);
     }
     intake->member->size += (int64_t)size;
-    report(intake, false);
+    layer_progress_at(&intake->progress, intake->member->size);
     return 0;
 }
 
@@ -206,6 +189,16 @@ static int drain(struct intake *intake, struct ct_error *err)
     return n < 0 ? -1 : 0;
 }
 
+/* What a layer is called while it is on its way: nobody knows its digest yet, but its name has it.
+ */
+static void begin_progress(struct intake *intake, int64_t total)
+{
+    const char *name = intake->member->name + 1;
+
+    name += strncmp(name, "blobs/sha256/", 13) == 0 ? 13 : 0;
+    layer_progress_begin(&intake->progress, intake->members->io, name, total);
+}
+
 /*
  * Unpacks the member as a layer. A layer that is broken fails the load only if an image wants it:
  * archives may hold other things that merely look like one.
@@ -248,8 +241,9 @@ static int take_document(struct intake *intake, struct ct_error *err)
     return 0;
 }
 
+/* total: what the member will have, in bytes; 0: unknown. */
 static int take_file(struct members *members, struct member *member, snapshot_read_fn read,
-                     void *context, struct ct_error *err)
+                     void *context, int64_t total, struct ct_error *err)
 {
     struct intake intake = {.members = members, .member = member, .read = read, .context = context};
     bool plain = false;
@@ -266,11 +260,15 @@ static int take_file(struct members *members, struct member *member, snapshot_re
     }
     member->suffix = compression(&intake, &plain);
     bool is_layer = members->only_layers || !plain || may_be_tar(&intake);
-    int result = is_layer ? take_layer(&intake, plain, err) : take_document(&intake, err);
-    if (result == 0 && is_layer) {
-        report(&intake, true);
+    if (!is_layer) {
+        return take_document(&intake, err);
     }
-    return result;
+    begin_progress(&intake, total);
+    if (take_layer(&intake, plain, err) < 0) {
+        return -1;
+    }
+    layer_progress_end(&intake.progress, member->size);
+    return 0;
 }
 
 /* --- all members ---------------------------------------------------------------------------- */
@@ -346,7 +344,7 @@ static int take_entry(struct members *members, struct layer_stream *stream,
                          member->name + 1);
     }
     struct entry_source source = {.stream = stream};
-    return take_file(members, member, entry_read, &source, err) < 0
+    return take_file(members, member, entry_read, &source, archive_entry_size(entry), err) < 0
                ? ct_while(err, "take '%s'", member->name + 1)
                : 0;
 }
@@ -380,6 +378,15 @@ static int members_init(struct members *members, struct image_store *store,
     return members->scratch < 0 ? -1 : 0;
 }
 
+/* What is left of a file; 0 for a pipe, whose end nobody knows. */
+static int64_t bytes_left(int fd)
+{
+    struct stat status;
+    off_t at = lseek(fd, 0, SEEK_CUR);
+
+    return at >= 0 && fstat(fd, &status) == 0 && status.st_size > at ? status.st_size - at : 0;
+}
+
 struct member *members_read_layer(struct members *members, struct image_store *store, int fd,
                                   const struct image_io *io, struct ct_error *err)
 {
@@ -391,7 +398,8 @@ struct member *members_read_layer(struct members *members, struct image_store *s
     }
     members->only_layers = true;
     member = add_member(members, "layer", err);
-    int result = member ? take_file(members, member, source_read, &source, err) : -1;
+    int result =
+        member ? take_file(members, member, source_read, &source, bytes_left(fd), err) : -1;
     fd_source_done(&source.fd);
     if (result == 0 && !member->staged) {
         *err = member->error;

@@ -23,6 +23,7 @@ struct saving {
     struct image_store *store;
     const struct image_io *io;
     struct tar_out out;
+    struct layer_progress progress;
     json_t *done;   /* object: the digests of blobs written so far */
     json_t *index;  /* descriptors of index.json */
     json_t *listed; /* items of manifest.json */
@@ -96,6 +97,30 @@ static int put_blob(struct saving *saving, const char *digest, struct ct_error *
     return 0;
 }
 
+/* Of a layer on its way out; documents are too small to be told. */
+static void show_layer(void *context, int64_t at)
+{
+    struct saving *saving = context;
+    layer_progress_at(&saving->progress, at);
+}
+
+static int put_layer(struct saving *saving, const char *digest, struct ct_error *err)
+{
+    int64_t size = blob_size(saving->store, digest);
+
+    if (json_object_get(saving->done, digest)) {
+        return 0;
+    }
+    layer_progress_begin(&saving->progress, saving->io, digest_hex(digest), size);
+    saving->out.moved = show_layer;
+    int result = put_blob(saving, digest, err);
+    saving->out.moved = NULL;
+    if (result == 0) {
+        layer_progress_end(&saving->progress, size);
+    }
+    return result;
+}
+
 /* The item of manifest.json for an image; made when it comes for the first time. Borrowed. */
 static json_t *list_image(struct saving *saving, const struct image *image)
 {
@@ -158,7 +183,7 @@ static int save_image(struct saving *saving, const char *reference, struct ct_er
     json_array_foreach(layers, i, item)
     {
         if (result == 0) {
-            result = put_blob(saving, ct_json_string(item, "digest", ""), err);
+            result = put_layer(saving, ct_json_string(item, "digest", ""), err);
         }
     }
     if (result == 0) {
@@ -205,7 +230,7 @@ int image_save(struct image_store *store, const char *const *references, size_t 
 {
     struct saving saving = {.store = store,
                             .io = io,
-                            .out = {.fd = fd},
+                            .out = {.fd = fd, .context = &saving},
                             .done = json_object(),
                             .index = json_array(),
                             .listed = json_array()};

@@ -155,7 +155,13 @@ static int put_piece(struct tar_out *out, int fd, int64_t *at, int64_t size, con
         digest_update(read_by, buffer, (size_t)n);
     }
     *at += n;
-    return tar_out_memory(out, buffer, (size_t)n, name, err) < 0 ? -1 : 1;
+    if (tar_out_memory(out, buffer, (size_t)n, name, err) < 0) {
+        return -1;
+    }
+    if (out->moved) {
+        out->moved(out->context, *at);
+    }
+    return 1;
 }
 
 int tar_out_data(struct tar_out *out, int fd, int64_t size, const char *name,

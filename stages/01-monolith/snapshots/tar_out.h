@@ -21,10 +21,14 @@ struct tar_out {
     int sys;               /* errno of the write that failed */
     bool dropped;          /* given up: what still comes is not written */
     struct digest *digest; /* borrowed; NULL: nobody asks */
+    /* Called by tar_out_data() with how far in its file it is; NULL: nobody asks. */
+    void (*moved)(void *context, int64_t at);
+    void *context;
     void *locale;
 };
 
-/* Fill in fd and digest, then open. After a success or a failure of whatever follows: done. */
+/* Fill in fd, digest and moved, then open. After a success or a failure of whatever follows: done.
+ */
 int tar_out_open(struct tar_out *out, struct ct_error *err);
 
 /* Writes the end mark. Without it an archive is recognizably broken. */
