@@ -28,6 +28,56 @@ load lib
   assert_output "carried"
 }
 
+# The line that a layer has on a terminal, drawn for the last time: 100 %, and the cursor below it.
+LAST_LINE=$'\e\\[1A\e\\[2K\r[^ ]+: STATUS \\[={50}>\\]  ([0-9.]+.?B)/\\1\r\e\\[1B'
+
+@test "on a terminal load draws each layer's progress in place; -q and a pipe get the name alone" {
+  cutaway run --rm busybox true
+  cutaway save -o "$HOME_OF_TEST/b.tar" busybox
+  run -0 on_terminal 120 "${CUTAWAY[@]}" load -i "$HOME_OF_TEST/b.tar"
+  grep -qP "${LAST_LINE/STATUS/Loading layer}" <<<"$output" || fail "no bar: $(cat -v <<<"$output")"
+  assert_equal "${lines[-1]##*$'\e[1B'}" $'Loaded image: busybox:latest\r'
+  run -0 on_terminal 80 "${CUTAWAY[@]}" load -i "$HOME_OF_TEST/b.tar"
+  refute_output --partial "=>"
+  assert_output --regexp ': Loading layer +[0-9.]+.?B/[0-9.]+.?B'
+  run -0 on_terminal 120 "${CUTAWAY[@]}" load -q -i "$HOME_OF_TEST/b.tar"
+  assert_output $'Loaded image: busybox:latest\r'
+  run -0 cutaway load -i "$HOME_OF_TEST/b.tar"
+  assert_output "Loaded image: busybox:latest"
+}
+
+@test "on a terminal import draws its progress, and prints the id once" {
+  mkdir "$HOME_OF_TEST/fs"
+  head -c 2000000 /dev/zero >"$HOME_OF_TEST/fs/zeros"
+  tar -C "$HOME_OF_TEST/fs" -cf "$HOME_OF_TEST/fs.tar" .
+  run -0 on_terminal 120 "${CUTAWAY[@]}" import "$HOME_OF_TEST/fs.tar" zeros
+  grep -qP "${LAST_LINE/STATUS/Importing}" <<<"$output" || fail "no bar: $(cat -v <<<"$output")"
+  assert_regex "${lines[-1]##*$'\e[1B'}" '^sha256:[0-9a-f]{64}'
+  assert_equal "$(grep -o sha256: <<<"$output" | wc -l)" 1
+}
+
+@test "save -o draws on the terminal of standard error; an archive on standard output stays alone" {
+  cutaway run --rm busybox true
+  run -0 on_terminal 120 "${CUTAWAY[@]}" save -o "$HOME_OF_TEST/b.tar" busybox
+  assert_output --regexp $'\e\\[2K\r(archive: Receiving|[0-9a-f]{12}: Saving layer)'
+  run -0 on_terminal 120 bash -c '"$@" | tar -t' - "${CUTAWAY[@]}" save busybox
+  assert_line --partial manifest.json
+  refute_output --partial $'\e['
+  cutaway save busybox | cmp - "$HOME_OF_TEST/b.tar"
+}
+
+@test "commit on a terminal prints the id once, and nothing else to standard output" {
+  cutaway run --name one busybox sh -c 'head -c 2000000 /dev/zero >/zeros'
+  run -0 on_terminal 120 bash -c '"$@" >"$0"; cat -v "$0"' "$HOME_OF_TEST/id" "${CUTAWAY[@]}" commit one two
+  assert_regex "$(cat "$HOME_OF_TEST/id")" '^sha256:[0-9a-f]{64}$'
+  # What the API answers at the end cannot say how far it is meanwhile.
+  if [ "$STAGE" = 01 ]; then
+    grep -qP "${LAST_LINE/STATUS/Committing}" <<<"$output" || fail "no bar: $(cat -v <<<"$output")"
+  else
+    refute_output --partial $'\e['
+  fi
+}
+
 @test "load reads standard input and compressed archives" {
   cutaway run --rm busybox true
   cutaway tag busybox zipped

@@ -133,6 +133,13 @@ pid_of() {
   cutaway inspect -f '{{.State.Pid}}' "$1"
 }
 
+# on_terminal COLUMNS COMMAND…: runs it on a terminal of that width, and prints what it wrote there.
+on_terminal() {
+  local columns=$1
+  shift
+  script -qec "stty cols $columns rows 24; exec $(printf '%q ' "$@")" /dev/null 3>&- </dev/null
+}
+
 # ---- leaks ----
 
 # Names of files and folders below $1 that match the extended regular expression $2 as a whole.

@@ -91,6 +91,30 @@ ask() {
   assert_output "text"
 }
 
+@test "docker load and import draw our progress, and our client draws it as docker does" {
+  docker run --rm busybox true
+  docker save -o "$HOME_OF_TEST/b.tar" busybox
+  run -0 on_terminal 120 docker load -i "$HOME_OF_TEST/b.tar"
+  assert_output --regexp $'\e\\[1A\e\\[2K\r[^ ]+: Loading layer \\[={50}>\\] '
+  assert_output --partial "Loaded image: busybox:latest"
+  local drawn_by_docker=$output
+  run -0 on_terminal 120 "${CUTAWAY[@]}" load -i "$HOME_OF_TEST/b.tar"
+  assert_output "$drawn_by_docker"
+  run -0 docker load -i "$HOME_OF_TEST/b.tar"
+  assert_output "Loaded image: busybox:latest"
+  run -0 ask POST /v1.43/images/load -H 'Content-Type: application/x-tar' -T "$HOME_OF_TEST/b.tar"
+  assert_output --partial '{"stream":"Loaded image: busybox:latest\n"}'
+  refute_output --partial progressDetail
+  mkdir "$HOME_OF_TEST/fs"
+  head -c 2000000 /dev/zero >"$HOME_OF_TEST/fs/zeros"
+  tar -C "$HOME_OF_TEST/fs" -cf "$HOME_OF_TEST/fs.tar" .
+  run -0 on_terminal 120 docker import "$HOME_OF_TEST/fs.tar" zeros
+  assert_output --regexp ': Importing \[={50}>\] '
+  assert_equal "$(grep -o sha256: <<<"$output" | wc -l)" 1
+  run -0 docker import "$HOME_OF_TEST/fs.tar" zeros
+  assert_output --regexp '^sha256:[0-9a-f]{64}$'
+}
+
 @test "docker network and volume" {
   docker network create back
   docker volume create data

@@ -52,6 +52,23 @@ cutaway() { env -u CUTAWAY_HOST -u CUTAWAY_STAGE "$BUILD/cutaway" --stage 02 -H 
   assert_output vfs
 }
 
+@test "load draws what dockerd tells as docker does" {
+  local ours=("$BUILD/cutaway" --stage 02 -H "unix://$DOCKER_HOME/docker.sock")
+  # A layer that dockerd has is not told: one of our own, gone again before each load.
+  mkdir "$HOME_OF_TEST/fs"
+  head -c 2000000 /dev/urandom >"$HOME_OF_TEST/fs/noise"
+  run -0 bash -c 'tar -C "$0" -c . | "$@" import - noise' "$HOME_OF_TEST/fs" "${ours[@]}"
+  cutaway save -o "$HOME_OF_TEST/noise.tar" noise
+  cutaway rmi noise
+  run -0 on_terminal 120 "${ours[@]}" load -i "$HOME_OF_TEST/noise.tar"
+  assert_output --regexp $'^\r\n?\e\\[1A\e\\[2K\r[0-9a-f]{12}: Loading layer \\['
+  assert_output --regexp ': Loading layer \[={50}>\]  2\.[0-9]+MB/2\.[0-9]+MB'
+  assert_output --partial "Loaded image: noise:latest"
+  cutaway rmi noise
+  run -0 cutaway load -i "$HOME_OF_TEST/noise.tar"
+  assert_output "Loaded image: noise:latest"
+}
+
 @test "run passes streams and exit codes on" {
   run -0 cutaway run --rm --network none busybox echo hello
   assert_output hello

@@ -6,6 +6,7 @@
  */
 #define CT_LAYER "cli"
 #include "cli_internal.h"
+#include "progress.h"
 
 #include "cleanup.h"
 #include "json.h"
@@ -398,20 +399,28 @@ static const struct cli_flag commit_flags[] = {
     END};
 static const struct cli_flag *const commit_tables[] = {commit_flags, NULL};
 
+/* Progress goes to standard error: `id=$(cutaway commit …)` is what one writes. */
 static int run_commit(struct cli *cli, const struct cli_args *args, struct ct_error *err)
 {
+    struct progress progress;
+    progress_begin(&progress, stderr);
+    struct engine_io io = {.progress = progress.terminal ? progress_show : NULL,
+                           .context = &progress,
+                           .cancel_fd = cli->cancel_fd};
     struct engine_commit how = {.repository = args_at(args, 1),
                                 .author = args_text(args, "author", NULL),
                                 .comment = args_text(args, "message", NULL),
                                 .changes = args_list(args, "change"),
-                                .pause = !args_has(args, "pause") || args_bool(args, "pause")};
+                                .pause = !args_has(args, "pause") || args_bool(args, "pause"),
+                                .io = &io};
     CT_AUTO_FREE char *id = NULL;
 
-    if (engine_container_commit(cli->engine, args_at(args, 0), &how, &id, err) < 0) {
-        return -1;
+    int result = engine_container_commit(cli->engine, args_at(args, 0), &how, &id, err);
+    progress_end(&progress);
+    if (result == 0) {
+        (void)printf("%s\n", id);
     }
-    (void)printf("%s\n", id);
-    return 0;
+    return result;
 }
 
 /* One binding of "port", or all of them as "80/tcp -> 0.0.0.0:8080". */

@@ -6,6 +6,7 @@
  */
 #define CT_LAYER "cli"
 #include "cli_internal.h"
+#include "progress.h"
 
 #include "cleanup.h"
 #include "file.h"
@@ -136,18 +137,6 @@ static int run_ls(struct cli *cli, const struct cli_args *args, struct ct_error 
                        format, rows, err);
 }
 
-/* What the engine reports, one line each; progress of layers is left to terminals with a daemon. */
-static void on_progress(void *context, const json_t *message)
-{
-    const bool *quiet = context;
-    const char *text = ct_json_string(message, "stream", ct_json_string(message, "status", NULL));
-    if (text && !*quiet && !json_object_get(message, "id")) {
-        CT_AUTO_FREE char *line = ct_printf("%.*s", (int)strcspn(text, "\n"), text);
-        CT_AUTO_FREE char *safe = format_safe(line);
-        (void)printf("%s\n", safe);
-    }
-}
-
 static const struct cli_flag load_flags[] = {
     {"input", 'i', CLI_TEXT, NULL, "Read from tar archive file, instead of STDIN", NULL},
     {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
@@ -159,9 +148,7 @@ static int run_load(struct cli *cli, const struct cli_args *args, struct ct_erro
 {
     const char *path = args_text(args, "input", NULL);
     CT_AUTO_CLOSE int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    bool quiet =
-        false; /* the names that were loaded are always told; -q is about progress, as in Docker */
-    struct engine_io io = {.progress = on_progress, .context = &quiet, .cancel_fd = cli->cancel_fd};
+    struct progress progress;
 
     if (path && file < 0) {
         return ct_fail(err, errno, "open '%.200s'", path);
@@ -170,7 +157,15 @@ static int run_load(struct cli *cli, const struct cli_args *args, struct ct_erro
         (void)ct_refuse(err, CT_INVALID, "requested load from stdin, but stdin is empty");
         return ct_hint(err, "cutaway load -i FILE");
     }
-    return engine_image_load(cli->engine, path ? file : STDIN_FILENO, &io, err);
+    progress_begin(&progress, stdout);
+    /* The names that were loaded are told in any case. */
+    struct engine_io io = {.progress = progress_show,
+                           .context = &progress,
+                           .quiet = args_bool(args, "quiet") || !progress.terminal,
+                           .cancel_fd = cli->cancel_fd};
+    int result = engine_image_load(cli->engine, path ? file : STDIN_FILENO, &io, err);
+    progress_end(&progress);
+    return result;
 }
 
 static const struct cli_flag save_flags[] = {
@@ -179,18 +174,40 @@ static const struct cli_flag save_flags[] = {
     END};
 static const struct cli_flag *const save_tables[] = {save_flags, NULL};
 
+static int save_to(struct cli *cli, const struct cli_args *args, int fd, const struct engine_io *io,
+                   struct ct_error *err)
+{
+    return engine_image_save(cli->engine, args_rest(args, 0), (size_t)args_count(args), fd, io,
+                             err);
+}
+
+/* Progress is for who waits before a terminal, and only here: what is written to standard output
+ * goes to a program that may draw its own. */
+static int save_to_file(struct cli *cli, const struct cli_args *args, int file,
+                        struct ct_error *err)
+{
+    struct progress progress;
+
+    progress_begin(&progress, stderr);
+    struct engine_io io = {.progress = progress.terminal ? progress_show : NULL,
+                           .context = &progress,
+                           .cancel_fd = cli->cancel_fd};
+    int result = save_to(cli, args, file, &io, err);
+    progress_end(&progress);
+    return result;
+}
+
 static int run_save(struct cli *cli, const struct cli_args *args, struct ct_error *err)
 {
     const char *path = args_text(args, "output", NULL);
     struct engine_io io = {.cancel_fd = cli->cancel_fd};
-    size_t n = (size_t)args_count(args);
 
     if (!path && isatty(STDOUT_FILENO)) {
         return ct_refuse(err, CT_INVALID,
                          "cowardly refusing to save to a terminal. Use the -o flag or redirect");
     }
     if (!path) {
-        return engine_image_save(cli->engine, args_rest(args, 0), n, STDOUT_FILENO, &io, err);
+        return save_to(cli, args, STDOUT_FILENO, &io, err);
     }
     /* Under another name until it is whole: a failed save leaves an older archive as it was. */
     CT_AUTO_FREE char *temporary = ct_printf("%s.part", path);
@@ -198,7 +215,7 @@ static int run_save(struct cli *cli, const struct cli_args *args, struct ct_erro
     if (file < 0) {
         return ct_fail(err, errno, "write '%.200s'", temporary);
     }
-    int result = engine_image_save(cli->engine, args_rest(args, 0), n, file, &io, err);
+    int result = save_to_file(cli, args, file, err);
     if (result == 0 && rename(temporary, path) < 0) {
         result = ct_fail(err, errno, "write '%.200s'", path);
     }
@@ -224,6 +241,7 @@ static int run_import(struct cli *cli, const struct cli_args *args, struct ct_er
                                 .changes = args_list(args, "change"),
                                 .platform = args_text(args, "platform", NULL)};
     CT_AUTO_FREE char *id = NULL;
+    struct progress progress;
 
     if (strstr(source, "://")) {
         return ct_refuse(err, CT_UNSUPPORTED,
@@ -234,12 +252,16 @@ static int run_import(struct cli *cli, const struct cli_args *args, struct ct_er
     if (!from_stdin && file < 0) {
         return ct_fail(err, errno, "open '%.200s'", source);
     }
-    if (engine_image_import(cli->engine, &how, from_stdin ? STDIN_FILENO : file, NULL, &id, err) <
-        0) {
-        return -1;
+    progress_begin(&progress, stdout);
+    struct engine_io io = {
+        .progress = progress_show, .context = &progress, .cancel_fd = cli->cancel_fd};
+    int result =
+        engine_image_import(cli->engine, &how, from_stdin ? STDIN_FILENO : file, &io, &id, err);
+    progress_end(&progress);
+    if (result == 0) {
+        (void)printf("%s\n", id);
     }
-    (void)printf("%s\n", id);
-    return 0;
+    return result;
 }
 
 static int run_tag(struct cli *cli, const struct cli_args *args, struct ct_error *err)

@@ -70,37 +70,49 @@ int engine_image_tag(struct engine *engine, const char *source, const char *targ
 
 /* ---- transfers ------------------------------------------------------------------------------ */
 
-/* What the daemon tells meanwhile; the last status may be a result. */
+/* What the daemon tells meanwhile; of an import, the last status is the result. */
 struct progress {
     const struct engine_io *io;
-    char *last_status;
+    char *result;
 };
 
-static int take_progress(void *context, const json_t *line, struct ct_error *err)
+static void pass_on(const struct engine_io *io, const json_t *message)
+{
+    if (io && io->progress) {
+        io->progress(io->context, message);
+    }
+}
+
+static int take_load(void *context, const json_t *line, struct ct_error *err)
+{
+    const struct progress *progress = context;
+    (void)err;
+    pass_on(progress->io, line);
+    return 0;
+}
+
+static int take_import(void *context, const json_t *line, struct ct_error *err)
 {
     struct progress *progress = context;
     const char *status = ct_json_string(line, "status", NULL);
 
     (void)err;
-    if (status) {
-        free(progress->last_status);
-        progress->last_status = ct_strdup(status);
+    if (status && !json_object_get(line, "progressDetail")) {
+        free(progress->result);
+        progress->result = ct_strdup(status);
+        return 0;
     }
-    if (progress->io && progress->io->progress) {
-        progress->io->progress(progress->io->context, line);
-    }
+    pass_on(progress->io, line);
     return 0;
 }
 
-static int upload(struct call *call, int in_fd, struct progress *progress, struct ct_error *err)
+static int upload(struct call *call, int in_fd, int cancel_fd, struct lines *lines,
+                  struct ct_error *err)
 {
-    struct lines lines = {.take = take_progress, .context = progress};
-    struct call_streams streams = {.in_fd = in_fd,
-                                   .cancel_fd = progress->io ? progress->io->cancel_fd : -1,
-                                   .sink = sink_lines,
-                                   .context = &lines};
+    struct call_streams streams = {
+        .in_fd = in_fd, .cancel_fd = cancel_fd, .sink = sink_lines, .context = lines};
     int result = call_stream(call, &streams, err);
-    lines_done(&lines);
+    lines_done(lines);
     return result;
 }
 
@@ -109,9 +121,10 @@ int engine_image_load(struct engine *engine, int in_fd, const struct engine_io *
 {
     struct call call = call_new(engine, REST_IMAGE_LOAD, NULL);
     struct progress progress = {.io = io};
-    int result = upload(&call, in_fd, &progress, err);
-    free(progress.last_status);
-    return result;
+    struct lines lines = {.take = take_load, .context = &progress};
+
+    call_text(&call, "quiet", io && io->progress && !io->quiet ? "0" : "1");
+    return upload(&call, in_fd, io ? io->cancel_fd : -1, &lines, err);
 }
 
 int engine_image_import(struct engine *engine, const struct engine_import *how, int in_fd,
@@ -119,6 +132,7 @@ int engine_image_import(struct engine *engine, const struct engine_import *how, 
 {
     struct call call = call_new(engine, REST_IMAGE_CREATE, NULL);
     struct progress progress = {.io = io};
+    struct lines lines = {.take = take_import, .context = &progress};
 
     call_text(&call, "fromSrc", "-");
     call_text(&call, "repo", how->repository);
@@ -126,25 +140,61 @@ int engine_image_import(struct engine *engine, const struct engine_import *how, 
     call_text(&call, "message", how->message);
     call_text(&call, "platform", how->platform);
     call_list(&call, "changes", how->changes);
-    if (upload(&call, in_fd, &progress, err) < 0) {
-        free(progress.last_status);
+    if (upload(&call, in_fd, io ? io->cancel_fd : -1, &lines, err) < 0) {
+        free(progress.result);
         return -1;
     }
-    if (!progress.last_status) {
+    if (!progress.result) {
         return ct_refuse(err, CT_SYSTEM, "import: the daemon did not say what it made");
     }
-    *ret_id = progress.last_status;
+    *ret_id = progress.result;
     return 0;
+}
+
+/* An archive on its way to a file; how long it will be is not said. */
+#define RECEIVED_STEP (512 * 1024)
+
+struct receiving {
+    int out_fd;
+    const struct engine_io *io;
+    json_int_t bytes, told;
+};
+
+static void tell_received(struct receiving *receiving)
+{
+    CT_AUTO_JSON json_t *message =
+        json_pack("{s:s,s:s,s:{s:I}}", "status", "Receiving", "id", "archive", "progressDetail",
+                  "current", receiving->bytes);
+    receiving->told = receiving->bytes;
+    pass_on(receiving->io, message);
+}
+
+static int take_archive(void *context, const char *bytes, size_t n, struct ct_error *err)
+{
+    struct receiving *receiving = context;
+
+    receiving->bytes += (json_int_t)n;
+    if (receiving->bytes - receiving->told >= RECEIVED_STEP) {
+        tell_received(receiving);
+    }
+    return sink_to_fd(&receiving->out_fd, bytes, n, err);
 }
 
 int engine_image_save(struct engine *engine, const char *const *refs, size_t n, int out_fd,
                       const struct engine_io *io, struct ct_error *err)
 {
     struct call call = call_new(engine, REST_IMAGE_SAVE_MANY, NULL);
-    struct call_streams streams = {
-        .in_fd = -1, .cancel_fd = io ? io->cancel_fd : -1, .sink = sink_to_fd, .context = &out_fd};
+    struct receiving receiving = {.out_fd = out_fd, .io = io};
+    struct call_streams streams = {.in_fd = -1,
+                                   .cancel_fd = io ? io->cancel_fd : -1,
+                                   .sink = take_archive,
+                                   .context = &receiving};
     for (size_t i = 0; i < n; i++) {
         call_text(&call, "names", refs[i]);
     }
-    return call_stream(&call, &streams, err);
+    int result = call_stream(&call, &streams, err);
+    if (result == 0) {
+        tell_received(&receiving);
+    }
+    return result;
 }

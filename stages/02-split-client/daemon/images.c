@@ -102,7 +102,7 @@ static struct transfer *transfer_new(struct rest_request *request, const char *l
     }
     *transfer = (struct transfer){.engine = request->engine,
                                   .in_fd = request->in_fd,
-                                  .quiet = query_bool(request, "quiet", false),
+                                  .quiet = query_bool(request, "quiet", true), /* as dockerd */
                                   .list = query_list(request, list_key)};
     request->in_fd = -1; /* the transfer's now */
     return transfer;
@@ -134,7 +134,10 @@ static int produce_load(void *context, int out_fd, int cancel_fd, struct ct_erro
 {
     const struct transfer *transfer = context;
     struct ct_error failure = {0};
-    struct engine_io io = {.progress = write_progress, .context = &out_fd, .cancel_fd = cancel_fd};
+    struct engine_io io = {.progress = write_progress,
+                           .context = &out_fd,
+                           .quiet = transfer->quiet,
+                           .cancel_fd = cancel_fd};
 
     return engine_image_load(transfer->engine, transfer->in_fd, &io, &failure) < 0
                ? send_failure(out_fd, &failure, err)
