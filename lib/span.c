@@ -9,13 +9,16 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json.h"
+#include "path.h"
 #include "probes.h"
 #include "units.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -36,21 +39,24 @@ static const char *const step_names[] = {
 #include "steps.def"
 };
 
-/* What a process knows of the trace it is part of. Made at the first span. */
+/* What a process knows of the trace it is part of. Read once, at the first span. */
 static struct {
-    bool ready;
     int fd; /* CUTAWAY_TRACE_FD, or -1 */
     char trace_id[33];
     uint64_t parent; /* of TRACEPARENT, or 0 */
     uint64_t next_id;
 } context = {.fd = -1};
+static pthread_once_t context_once = PTHREAD_ONCE_INIT;
 
 /* Of a thread: the span that is open, and the trace that a message brought along (or ""). */
 static __thread uint64_t innermost;
 static __thread struct {
     char trace_id[33];
     uint64_t parent;
-} adopted;
+    int fd; /* the recorder's file, or -1 */
+} adopted = {.fd = -1};
+
+static int folder = -1; /* RUN/trace, see ct_span_collect() */
 
 const char *ct_role_name(enum ct_role role)
 {
@@ -63,24 +69,75 @@ const char *ct_step_name(enum ct_step step)
 }
 
 /* "00-<32 hex>-<16 hex>-<2 hex>"; anything else starts a trace of our own. */
-static bool read_traceparent(const char *text, char ret_trace_id[static 33], uint64_t *ret_parent)
+static bool read_traceparent(const char *text, char ret_trace_id[static 33], uint64_t *ret_parent,
+                             bool *ret_sampled)
 {
     unsigned long long parent = 0;
+    unsigned int flags = 0;
     if (!text || strlen(text) != 55 || strspn(text + 3, "0123456789abcdef") != 32 ||
-        sscanf(text + 36, "%16llx", &parent) != 1) {
+        text[35] != '-' || sscanf(text + 36, "%16llx-%2x", &parent, &flags) != 2) {
         return false;
     }
     memcpy(ret_trace_id, text + 3, 32);
     ret_trace_id[32] = '\0';
     *ret_parent = parent;
+    *ret_sampled = flags & 1;
     return true;
+}
+
+int ct_span_folder(const char *run, struct ct_error *err)
+{
+    CT_AUTO_FREE char *path = ct_join(run, "trace");
+    struct stat status;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+        return ct_fail(err, errno, "make '%.120s'", path);
+    }
+    CT_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return ct_fail(err, errno, "open '%.120s'", path);
+    }
+    if (status.st_uid != geteuid() || (status.st_mode & 077)) {
+        return ct_refuse(err, CT_DENIED, "use '%.120s': others may, too", path);
+    }
+    return ct_steal_fd(&fd);
+}
+
+int ct_span_collect(const char *run, struct ct_error *err)
+{
+    folder = ct_span_folder(run, err);
+    return folder < 0 ? -1 : 0;
+}
+
+/*
+ * The file of this trace's recorder, or -1. Whoever may send us messages chooses the name: it is 32
+ * digits of a folder where only we make files, so at most it names a recording that is under way.
+ */
+static int open_recorder(const char trace_id[static 33])
+{
+    struct stat status;
+    CT_AUTO_CLOSE int fd =
+        folder < 0
+            ? -1
+            : openat(folder, trace_id, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                   status.st_uid == geteuid()
+               ? ct_steal_fd(&fd)
+               : -1;
 }
 
 void ct_span_adopt(const char *traceparent)
 {
-    if (!read_traceparent(traceparent, adopted.trace_id, &adopted.parent)) {
+    bool sampled = false;
+
+    ct_cleanup_close(&adopted.fd);
+    adopted.fd = -1;
+    if (!read_traceparent(traceparent, adopted.trace_id, &adopted.parent, &sampled)) {
         adopted.trace_id[0] = '\0';
         adopted.parent = 0;
+    }
+    if (sampled) {
+        adopted.fd = open_recorder(adopted.trace_id);
     }
 }
 
@@ -95,58 +152,52 @@ static uint64_t outside(void)
     return *adopted.trace_id ? adopted.parent : context.parent;
 }
 
-static void open_context(void)
+static void read_context(void)
 {
     const char *fd = getenv("CUTAWAY_TRACE_FD");
+    bool sampled;
     char id[17];
 
-    context.ready = true;
     if (fd && *fd) {
         context.fd = (int)strtol(fd, NULL, 10);
         if (context.fd < 3 || fcntl(context.fd, F_GETFD) < 0) {
             context.fd = -1; /* somebody closed it on the way: not traced */
         }
     }
-    if (context.fd >= 0 || CT_PROBE_ATTACHED()) {
-        if (!read_traceparent(getenv("TRACEPARENT"), context.trace_id, &context.parent)) {
-            ct_random_hex(context.trace_id, 16);
-        }
-        ct_random_hex(id, 8);
-        context.next_id = strtoull(id, NULL, 16) | 1;
-    } else {
-        context.ready = false; /* a tracer may still come: look again at the next span */
+    if (!read_traceparent(getenv("TRACEPARENT"), context.trace_id, &context.parent, &sampled)) {
+        ct_random_hex(context.trace_id, 16);
     }
+    ct_random_hex(id, 8);
+    context.next_id = strtoull(id, NULL, 16) | 1;
 }
 
 int ct_span_fd(void)
 {
-    if (!context.ready) {
-        open_context();
-    }
-    return context.fd;
+    (void)pthread_once(&context_once, read_context);
+    return adopted.fd >= 0 ? adopted.fd : context.fd;
 }
 
 bool ct_span_wanted(void)
 {
-    static bool looked;
-    if (CT_PROBE_ATTACHED()) {
-        return true;
-    }
-    if (!looked) {
-        looked = true;
-        (void)ct_span_fd();
-    }
-    return context.fd >= 0;
+    return CT_PROBE_ATTACHED() || ct_span_fd() >= 0;
+}
+
+/* A trace must not fill the disk, and a recording that has ended takes nothing more. */
+static bool takes_more(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && (status.st_mode & S_IWUSR) &&
+           status.st_size < CT_SPAN_FILE_MAX;
 }
 
 static void write_line(json_t *line)
 {
     CT_AUTO_FREE char *text = json_dumps(line, JSON_COMPACT);
     size_t length = text ? strlen(text) : 0;
-    if (length > 0 && length < LINE_MAX_BYTES) {
+    int fd = ct_span_fd();
+    if (length > 0 && length < LINE_MAX_BYTES && takes_more(fd)) {
         text[length] = '\n';
-        (void)!write(context.fd, text,
-                     length + 1); /* a trace that cannot be written stops nothing */
+        (void)!write(fd, text, length + 1); /* a trace that cannot be written stops nothing */
     }
 }
 
@@ -166,6 +217,7 @@ static void write_begin(const struct ct_span *span, const char *message)
     (void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)span->parent);
     ct_json_set_string(line, "parent", hex);
     ct_json_set_string(line, "trace", trace_id());
+    ct_json_set_string(line, "comm", program_invocation_short_name);
     ct_json_set_string(line, "role", ct_role_name(span->role));
     ct_json_set_string(line, "step", ct_step_name(span->step));
     ct_json_set_string(line, "msg", message);
@@ -180,9 +232,7 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     int saved = errno;
     va_list arguments;
 
-    if (!context.ready) {
-        open_context();
-    }
+    (void)pthread_once(&context_once, read_context);
     struct ct_span span = {.id = __atomic_fetch_add(&context.next_id, 1, __ATOMIC_RELAXED),
                            .parent = innermost ? innermost : outside(),
                            .role = role,
@@ -197,7 +247,7 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     (void)snprintf(role_text, sizeof(role_text), "%s", ct_role_name(role));
     (void)snprintf(step_text, sizeof(step_text), "%s", ct_step_name(step));
     CT_PROBE_SPAN_BEGIN(span.id, span.parent, role_text, step_text, message, trace_id());
-    if (context.fd >= 0) {
+    if (ct_span_fd() >= 0) {
         write_begin(&span, message);
     }
     errno = saved;
@@ -219,7 +269,7 @@ void ct_span_end(struct ct_span *span)
     }
     innermost = span->parent == outside() ? 0 : span->parent;
     CT_PROBE_SPAN_END(span->id, kind, error);
-    if (context.fd >= 0) {
+    if (ct_span_fd() >= 0) {
         CT_AUTO_JSON json_t *line = make_line("end", span->id);
         ct_json_set_string(line, "kind", failed ? ct_kind_name(span->err->kind) : "none");
         ct_json_set_string(line, "error", error);
@@ -230,10 +280,11 @@ void ct_span_end(struct ct_span *span)
 
 const char *ct_span_context(char buffer[static 56])
 {
-    uint64_t span = innermost ? innermost : outside();
-    if (!context.ready || !ct_span_wanted()) {
+    if (!ct_span_wanted()) {
         return NULL;
     }
+    (void)pthread_once(&context_once, read_context);
+    uint64_t span = innermost ? innermost : outside();
     (void)snprintf(buffer, 56, "00-%s-%016llx-01", trace_id(), (unsigned long long)span);
     return buffer;
 }

@@ -8,7 +8,9 @@
  * The span ends with the scope. It failed when err->kind is set by then. Not traced, a span
  * costs a load and a branch over a nop: the message is not even formatted. Traced, it fires the
  * USDT probes cutaway:span_begin and cutaway:span_end (probes.h), which cutaway-trace collects;
- * without BPF the same goes as one JSON line to the descriptor CUTAWAY_TRACE_FD.
+ * without BPF the same goes as one JSON line to a file: the command's own programs inherit it as
+ * the descriptor CUTAWAY_TRACE_FD; a daemon finds it by the trace id of a message, as
+ * RUN/trace/<trace id>, and appends to it while it works on that message.
  * Spec:       W3C Trace Context; the environment variable TRACEPARENT carries it across exec.
  */
 #ifndef CT_SPAN_H
@@ -63,13 +65,32 @@ const char *ct_span_context(char buffer[static 56]);
 
 /*
  * ct_span_adopt - the spans that this thread begins from now on belong to the trace of a message
- * that has come in. NULL, or what is no trace context: to the process's own again. Called where no
- * span of this thread is open.
+ * that has come in. NULL, or what is no trace context: to the process's own again, as it must be
+ * when the message is done. Called where no span of this thread is open.
  */
 void ct_span_adopt(const char *traceparent);
 
-/* The descriptor spans are appended to (CUTAWAY_TRACE_FD), to be kept open across exec; -1: none.
+/*
+ * The descriptor that this thread's spans are appended to, or -1. Who starts a program of ours
+ * keeps it open across exec and puts its number into CUTAWAY_TRACE_FD. Borrowed.
  */
 int ct_span_fd(void);
+
+/* A file takes no more than this, nor anything once it is read-only: its recording has ended. */
+#define CT_SPAN_FILE_MAX (16 << 20) /* bytes */
+
+/*
+ * ct_span_folder - opens RUN/trace, made if missing, where a recorder without BPF makes one file a
+ * recording, named by its 32 digits. Refused unless it is ours alone (CT_DENIED): whoever can make
+ * files there receives what we do, and fills the disk. Returns an owned descriptor or -1.
+ */
+int ct_span_folder(const char *run, struct ct_error *err);
+
+/*
+ * ct_span_collect - from now on ct_span_adopt() looks in RUN/trace for the recorder of a trace that
+ * is sampled. For programs that do work for others; called before any thread is there. -1: as
+ * ct_span_folder(); without BPF this program's spans are then not recorded, and all else goes on.
+ */
+int ct_span_collect(const char *run, struct ct_error *err);
 
 #endif

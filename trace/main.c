@@ -41,7 +41,8 @@ static void usage(FILE *out)
 {
     (void)fprintf(
         out,
-        "Usage:  cutaway-trace record [-o FILE] [--probe FILE] [--no-bpf] [--] COMMAND [ARG...]\n"
+        "Usage:  cutaway-trace record [-o FILE] [--probe FILE] [--no-bpf] [--run DIR] [--] COMMAND "
+        "[ARG...]\n"
         "        cutaway-trace show [--format=FORMAT] [--width=N] [--color=auto|always|never] "
         "FILE\n"
         "        cutaway-trace compare FILE FILE...\n"
@@ -53,8 +54,9 @@ static void usage(FILE *out)
         "  run          record, show, and say where the recording is (`cutaway trace COMMAND`)\n\n"
         "  -o FILE      where the recording goes\n"
         "  --probe FILE one more program that carries span probes\n"
-        "  --no-bpf     record spans only, through a file, as without rights for "
-        "BPF\n\nFormats:\n");
+        "  --no-bpf     record spans only, through a file, as without rights for BPF\n"
+        "  --run DIR    without BPF: the run directory of the daemon that COMMAND asks (default\n"
+        "               CUTAWAY_RUN, or /run/cutaway)\n\nFormats:\n");
     for (size_t i = 0; i < sizeof(renderers) / sizeof(renderers[0]); i++) {
         (void)fprintf(out, "  %-12s %s\n", renderers[i].name, renderers[i].help);
     }
@@ -193,11 +195,10 @@ static int command_compare(int argc, char **argv)
 static int record_options(int argc, char **argv, struct record_request *request,
                           const char **probes)
 {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"probe", required_argument, NULL, 'p'},
-                                            {"no-bpf", no_argument, NULL, 'n'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'}, {"probe", required_argument, NULL, 'p'},
+        {"no-bpf", no_argument, NULL, 'n'},       {"run", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     size_t n = 0;
     int option;
 
@@ -208,6 +209,8 @@ static int record_options(int argc, char **argv, struct record_request *request,
             probes[n++] = optarg;
         } else if (option == 'n') {
             request->no_bpf = true;
+        } else if (option == 'r') {
+            request->run = optarg;
         } else {
             usage(option == 'h' ? stdout : stderr);
             return option == 'h' ? -2 : -1;

@@ -7,6 +7,7 @@
 #include "record.h"
 #include "collector.h"
 #include "recording.h"
+#include "span_file.h"
 
 #include "cleanup.h"
 #include "file.h"
@@ -88,7 +89,7 @@ struct recorder {
     FILE *out;
     char trace_id[33];
     struct collector *collector; /* NULL: spans only */
-    int span_fd;                 /* the file that programs append their spans to, or -1 */
+    struct span_file *spans;     /* what programs append theirs to; NULL: BPF sees them */
     int64_t last_event_ns;       /* CLOCK_MONOTONIC, when something last came */
 };
 
@@ -106,8 +107,8 @@ static void set_environment(const struct recorder *recorder)
     ct_random_hex(parent, 8);
     CT_AUTO_FREE char *traceparent = ct_printf("00-%s-%s-01", recorder->trace_id, parent);
     (void)setenv("TRACEPARENT", traceparent, 1);
-    if (recorder->span_fd >= 0) {
-        CT_AUTO_FREE char *number = ct_printf("%d", recorder->span_fd);
+    if (recorder->spans) {
+        CT_AUTO_FREE char *number = ct_printf("%d", span_file_fd(recorder->spans));
         (void)setenv("CUTAWAY_TRACE_FD", number, 1);
     }
 }
@@ -148,10 +149,20 @@ static pid_t start_at_gate(const struct record_request *request, const struct re
 static bool is_over(const struct recorder *recorder, int64_t ended_ns)
 {
     int64_t now = ct_monotonic_ns();
-    if (!recorder->collector || collector_alive(recorder->collector) == 0) {
+    bool more = recorder->collector ? collector_alive(recorder->collector) > 0
+                                    : span_file_is_busy(recorder->spans);
+    if (!more) {
         return true;
     }
     return now - ended_ns > GRACE_NS || now - recorder->last_event_ns > SILENCE_NS;
+}
+
+/* What the programs wrote themselves becomes part of the recording. */
+static void take_spans(struct recorder *recorder)
+{
+    if (recorder->spans && span_file_take(recorder->spans, recorder->out) > 0) {
+        recorder->last_event_ns = ct_monotonic_ns();
+    }
 }
 
 /* Reads events until the command, and a moment of what it left, is over. */
@@ -166,6 +177,7 @@ static int follow(struct recorder *recorder, pid_t pid, int *ret_status, struct 
             }
         } else {
             (void)poll(NULL, 0, 5);
+            take_spans(recorder);
         }
         if (!ended_ns && waitpid(pid, ret_status, WNOHANG) == pid) {
             ended_ns = ct_monotonic_ns();
@@ -175,34 +187,11 @@ static int follow(struct recorder *recorder, pid_t pid, int *ret_status, struct 
     return recorder->collector && collector_poll(recorder->collector, 0, err) < 0 ? -1 : 0;
 }
 
-/* What the programs wrote themselves becomes part of the recording. */
-static void take_span_lines(const struct recorder *recorder)
+/* As the programs choose it that we trace. */
+static const char *run_directory(const struct record_request *request)
 {
-    CT_AUTO_FILE FILE *in = recorder->span_fd >= 0 ? fdopen(dup(recorder->span_fd), "r") : NULL;
-    CT_AUTO_FREE char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
-
-    if (in) {
-        rewind(in);
-    }
-    while (in && (length = getline(&line, &size, in)) > 0) {
-        recording_span_line(recorder->out, line, (size_t)length);
-    }
-}
-
-/* The file for spans without BPF: no name, appended to by all. */
-static int open_span_file(struct ct_error *err)
-{
-    char path[] = "/tmp/cutaway-spans-XXXXXX";
-    int fd = mkostemp(path, O_APPEND); /* not O_CLOEXEC: the command inherits it */
-    if (fd < 0) {
-        return ct_fail(err, errno, "make a file for spans");
-    }
-    (void)unlink(path);
-    int high = fcntl(fd, F_DUPFD, 100); /* out of the way of the command's own descriptors */
-    (void)close(fd);
-    return high < 0 ? ct_fail(err, errno, "keep a descriptor for spans") : high;
+    const char *run = request->run ? request->run : getenv("CUTAWAY_RUN");
+    return run && *run ? run : "/run/cutaway";
 }
 
 /* BPF if it can be had, else the file. missing says why not. */
@@ -223,8 +212,8 @@ static int open_sources(struct recorder *recorder, const struct record_request *
         }
     }
     if (!recorder->collector) {
-        recorder->span_fd = open_span_file(err);
-        return recorder->span_fd < 0 ? -1 : 0;
+        recorder->spans = span_file_open(run_directory(request), recorder->trace_id, err);
+        return recorder->spans ? 0 : -1;
     }
     return 0;
 }
@@ -260,10 +249,34 @@ static void write_count(void *context, pid_t pid, unsigned long long calls)
     recording_calls(recorder->out, ct_monotonic_ns(), pid, calls);
 }
 
+/* What is known only at the end, and what could not be had. */
+static void finish(struct recorder *recorder, int exit_code)
+{
+    unsigned long long lost = recorder->collector ? collector_lost(recorder->collector) : 0;
+
+    take_spans(recorder);
+    if (recorder->collector) {
+        collector_counts(recorder->collector, write_count, recorder);
+    }
+    CT_AUTO_FREE char *missing =
+        recorder->spans ? span_file_missing(recorder->spans) : ct_strdup("");
+    recording_footer(recorder->out, ct_monotonic_ns(), exit_code, lost, missing);
+    collector_close(recorder->collector);
+    span_file_close(recorder->spans);
+    if (lost > 0) {
+        (void)fprintf(stderr,
+                      "cutaway-trace: %llu events were lost: the kernel had no room for them\n",
+                      lost);
+    }
+    if (*missing) {
+        (void)fprintf(stderr, "cutaway-trace: %s\n", missing);
+    }
+}
+
 int record_run(const struct record_request *request, int *ret_exit_code, struct ct_error *err)
 {
     CT_AUTO_FILE FILE *out = fopen(request->output, "we");
-    struct recorder recorder = {.out = out, .span_fd = -1};
+    struct recorder recorder = {.out = out};
     char missing[512];
     int status = 0;
 
@@ -279,19 +292,7 @@ int record_run(const struct record_request *request, int *ret_exit_code, struct 
     }
     recording_header(out, request->command, ct_monotonic_ns(), recorder.trace_id, missing);
     int result = run_recorded(&recorder, request, &status, err);
-    unsigned long long lost = recorder.collector ? collector_lost(recorder.collector) : 0;
-    take_span_lines(&recorder);
-    if (recorder.collector) {
-        collector_counts(recorder.collector, write_count, &recorder);
-    }
-    recording_footer(out, ct_monotonic_ns(), ct_exit_code(status), lost);
-    collector_close(recorder.collector);
-    ct_cleanup_close(&recorder.span_fd);
-    if (lost > 0) {
-        (void)fprintf(stderr,
-                      "cutaway-trace: %llu events were lost: the kernel had no room for them\n",
-                      lost);
-    }
+    finish(&recorder, ct_exit_code(status));
     if (result == 0 && fflush(out) != 0) {
         result = ct_fail(err, errno, "write recording '%.120s'", request->output);
     }

@@ -21,11 +21,13 @@
 void recording_header(FILE *out, char *const *command, int64_t start_ns, const char *trace_id,
                       const char *missing);
 void recording_event(FILE *out, const struct trace_event *event);
-/* A line that a traced program wrote itself (CUTAWAY_TRACE_FD), checked and passed on. */
-void recording_span_line(FILE *out, const char *line, size_t length);
+/* A line that a traced program wrote itself (span_file.h), checked and passed on. */
+void recording_span_line(FILE *out, const json_t *line);
 /* How many system calls a process made, reported or not. */
 void recording_calls(FILE *out, int64_t ns, pid_t pid, unsigned long long calls);
-void recording_footer(FILE *out, int64_t end_ns, int exit_code, unsigned long long lost);
+/* missing: "", or the sentence that says which spans are not recorded and why. */
+void recording_footer(FILE *out, int64_t end_ns, int exit_code, unsigned long long lost,
+                      const char *missing);
 
 /*
  * Reads a recording: array of all lines, in order of time, header first. Owned. NULL: CT_INVALID

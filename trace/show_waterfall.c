@@ -206,11 +206,15 @@ static void print_foot(const struct page *page)
 {
     const json_t *header = page->model->header;
     json_int_t lost = ct_json_integer(page->model->footer, "lost", 0);
+    CT_AUTO_FREE char *missing = model_text(ct_json_string(page->model->footer, "missing", ""));
 
     print_processes(page);
     if (!ct_json_bool(header, "kernel_events", true)) {
         CT_AUTO_FREE char *why = model_text(ct_json_string(header, "missing", ""));
         (void)fprintf(page->out, "kernel: not recorded: %s\n", why);
+    }
+    if (*missing) {
+        (void)fprintf(page->out, "spans: %s\n", missing);
     }
     if (lost > 0) {
         (void)fprintf(page->out, "%lld events were lost\n", (long long)lost);

@@ -53,9 +53,35 @@ trace() {
   cutaway create --name web busybox true
   run -0 trace record --no-bpf -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" start web
   assert_output --partial "kernel events are not recorded"
+  refute_output --partial "spans are not recorded"
   run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp 'client .*command: cutaway start web|client .*command: .*start web'
   assert_line --regexp 'engine .*engine_container_start\(web\)'
+  assert_line --regexp 'monitor .*start: cutaway-monitor '
+  assert_line --regexp 'monitor .*exec: sysinit: go: execve true'
   assert_line --partial "kernel: not recorded: "
+  assert_equal "$(ls "$RUN/trace")" ""
+}
+
+@test "without BPF a monitor that ran before belongs to the trace while it is asked" {
+  cutaway run -d --name web --network none busybox sleep 1000
+  run -0 trace record --no-bpf -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" exec web echo hi
+  assert_line "hi"
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp 'monitor .*exec_run\(echo\)'
+  run -0 cutaway exec web true
+  run -0 jq -e -s 'map(.trace // empty) | unique | length == 1' "$HOME_OF_TEST/t"
+}
+
+@test "without BPF a daemon that is told another run directory is said to be not recorded" {
+  run -0 trace record --no-bpf --run "$HOME_OF_TEST" -o "$HOME_OF_TEST/t" -- "${CUTAWAY[@]}" ps
+  if [ "$STAGE" = 01 ]; then
+    refute_output --partial "spans are not recorded"
+    return
+  fi
+  assert_line --partial "the daemon's spans are not recorded: it runs as another user or with another run directory than '$HOME_OF_TEST'"
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --partial "spans: the daemon's spans are not recorded: "
 }
 
 @test "without rights the spans are still there, and one sentence says what is missing" {

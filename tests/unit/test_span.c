@@ -1,5 +1,5 @@
 /*
- * test_span.c - spans nest, fail, cross exec, and cost nothing when nobody looks.
+ * test_span.c - spans nest, fail, cross exec, and go to the recorder of the trace they belong to.
  */
 #define CT_LAYER "test"
 #include "span.h"
@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json.h"
+#include "path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +16,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What spans write with CUTAWAY_TRACE_FD: one document a line. */
@@ -41,11 +44,11 @@ static int setup(void **state)
     return ftruncate(trace_fd, 0) < 0 || lseek(trace_fd, 0, SEEK_SET) < 0;
 }
 
-static json_t *lines(void)
+static json_t *lines_of(int fd)
 {
     json_t *array = json_array();
     char line[4096];
-    CT_AUTO_FILE FILE *file = fdopen(dup(trace_fd), "r");
+    CT_AUTO_FILE FILE *file = fdopen(dup(fd), "r");
 
     assert_non_null(file);
     rewind(file);
@@ -56,6 +59,11 @@ static json_t *lines(void)
         ct_json_append(array, parsed);
     }
     return array;
+}
+
+static json_t *lines(void)
+{
+    return lines_of(trace_fd);
 }
 
 static const char *text(const json_t *array, size_t i, const char *key)
@@ -141,6 +149,167 @@ static void every_role_and_step_has_a_name(void **state)
     }
 }
 
+/* ---- the recorder of a message's trace --------------------------------------------------------
+ */
+
+#define OTHER_TRACE "aaaabbbbccccddddeeeeffff00001111"
+#define MESSAGE     "00-" OTHER_TRACE "-00000000000000aa-01"
+
+static char run[] = "/tmp/ct-span-XXXXXX";
+
+static int make_run(void **state)
+{
+    struct ct_error err = {0};
+    (void)state;
+    return !mkdtemp(strcpy(run, "/tmp/ct-span-XXXXXX")) || ct_span_collect(run, &err) < 0;
+}
+
+static int remove_run(void **state)
+{
+    struct ct_error err = {0};
+    (void)state;
+    ct_span_adopt(NULL);
+    return ct_remove_tree(AT_FDCWD, run, &err);
+}
+
+/* As the recorder makes it. Returns a descriptor for reading. */
+static int make_recorder(mode_t mode)
+{
+    CT_AUTO_FREE char *path = ct_printf("%s/trace/" OTHER_TRACE, run);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && fchmod(fd, mode) == 0);
+    return fd;
+}
+
+static off_t size_of(int fd)
+{
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    return status.st_size;
+}
+
+static void spans_of_a_message_go_to_the_recorder_of_its_trace(void **state)
+{
+    (void)state;
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+
+    ct_span_adopt(MESSAGE);
+    assert_int_not_equal(ct_span_fd(), trace_fd);
+    inner();
+    ct_span_adopt(NULL);
+    inner();
+
+    CT_AUTO_JSON json_t *there = lines_of(recorder);
+    CT_AUTO_JSON json_t *own = lines();
+    assert_int_equal(json_array_size(there), 2);
+    assert_string_equal(text(there, 0, "trace"), OTHER_TRACE);
+    assert_string_equal(text(there, 0, "parent"), "00000000000000aa");
+    assert_int_equal(json_array_size(own), 2);
+    assert_string_equal(text(own, 0, "parent"), "00000000000000ff");
+    assert_int_equal(ct_span_fd(), trace_fd);
+}
+
+static void without_a_recorder_or_the_sampled_flag_nothing_is_opened_or_made(void **state)
+{
+    (void)state;
+    static const char *const messages[] = {
+        "00-aaaabbbbccccddddeeeeffff00002222-00000000000000aa-01",
+        "00-" OTHER_TRACE "-00000000000000aa-00",
+        "00-../../../../../../../../../../etc-00000000000000aa-01",
+        "00-" OTHER_TRACE "/00000000000000aa-01",
+        "",
+    };
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        ct_span_adopt(messages[i]);
+        assert_int_equal(ct_span_fd(), trace_fd);
+        inner();
+    }
+    assert_int_equal(size_of(recorder), 0);
+}
+
+static void what_is_no_file_of_ours_is_not_written_to(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *path = ct_printf("%s/trace/" OTHER_TRACE, run);
+    CT_AUTO_FREE char *victim = ct_printf("%s/victim", run);
+    CT_AUTO_CLOSE int fd = open(victim, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_int_equal(symlink(victim, path), 0);
+    ct_span_adopt(MESSAGE);
+    assert_int_equal(ct_span_fd(), trace_fd);
+    assert_int_equal(unlink(path), 0);
+
+    CT_AUTO_CLOSE int reader = mkfifo(path, 0600) == 0 ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+    assert_true(reader >= 0);
+    ct_span_adopt(MESSAGE);
+    assert_int_equal(ct_span_fd(), trace_fd);
+    assert_int_equal(size_of(fd), 0);
+}
+
+static void a_recording_that_has_ended_takes_nothing_more(void **state)
+{
+    (void)state;
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+
+    ct_span_adopt(MESSAGE);
+    assert_int_equal(fchmod(recorder, 0400), 0);
+    inner();
+    assert_int_equal(size_of(recorder), 0);
+}
+
+static void a_recording_does_not_fill_the_disk(void **state)
+{
+    (void)state;
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+
+    assert_int_equal(ftruncate(recorder, CT_SPAN_FILE_MAX - 1), 0);
+    ct_span_adopt(MESSAGE);
+    inner();
+    off_t full = size_of(recorder);
+    assert_true(full >= CT_SPAN_FILE_MAX);
+    inner();
+    assert_int_equal(size_of(recorder), full);
+}
+
+static void *work_for_nobody(void *context)
+{
+    (void)context;
+    inner();
+    return NULL;
+}
+
+static void a_message_concerns_only_the_thread_that_works_on_it(void **state)
+{
+    (void)state;
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+    pthread_t other;
+
+    ct_span_adopt(MESSAGE);
+    assert_int_equal(pthread_create(&other, NULL, work_for_nobody, NULL), 0);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    assert_int_equal(size_of(recorder), 0);
+}
+
+static void a_folder_that_others_may_use_is_refused(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *path = ct_printf("%s/trace", run);
+    struct ct_error err = {0};
+
+    assert_int_equal(chmod(path, 0770), 0);
+    assert_int_equal(ct_span_folder(run, &err), -1);
+    assert_int_equal(err.kind, CT_DENIED);
+    assert_non_null(strstr(err.frame[0].what, "others may, too"));
+}
+
+#define WITH_RUN(test) cmocka_unit_test_setup_teardown(test, setup_run, remove_run)
+static int setup_run(void **state)
+{
+    return setup(state) || make_run(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +318,13 @@ int main(void)
         cmocka_unit_test_setup(a_message_of_any_bytes_is_one_line_of_json, setup),
         cmocka_unit_test_setup(the_context_names_trace_and_innermost_span, setup),
         cmocka_unit_test(every_role_and_step_has_a_name),
+        WITH_RUN(spans_of_a_message_go_to_the_recorder_of_its_trace),
+        WITH_RUN(without_a_recorder_or_the_sampled_flag_nothing_is_opened_or_made),
+        WITH_RUN(what_is_no_file_of_ours_is_not_written_to),
+        WITH_RUN(a_recording_that_has_ended_takes_nothing_more),
+        WITH_RUN(a_recording_does_not_fill_the_disk),
+        WITH_RUN(a_message_concerns_only_the_thread_that_works_on_it),
+        WITH_RUN(a_folder_that_others_may_use_is_refused),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }

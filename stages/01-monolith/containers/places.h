@@ -7,6 +7,7 @@
  *   ROOT/images  ROOT/snapshots                             shared by the stages
  *   ROOT/<stage>/{containers,networks,volumes,events}       each stage's own, lasting
  *   RUN/<stage>/{containers,networks}                       each stage's own, until reboot
+ *   RUN/trace                                               see lib/span.h
  *
  * Two instances with different roots never meet.
  */

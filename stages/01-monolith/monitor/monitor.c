@@ -217,6 +217,15 @@ static int adopt(struct monitor *monitor, struct ct_error *err)
     return supervise_begin(monitor, err);
 }
 
+/* For whoever asks this monitor later, and traces that without BPF. */
+static void collect_spans(const char *run)
+{
+    struct ct_error err = {0};
+    if (ct_span_collect(run, &err) < 0) {
+        ct_warn("spans for askers are not collected: %s", err.frame[0].what);
+    }
+}
+
 static int run_monitor(int argc, char **argv)
 {
     static struct monitor monitor = {.report_fd = -1, .listen_fd = -1};
@@ -230,6 +239,7 @@ static int run_monitor(int argc, char **argv)
                 MONITOR_NAME " %.12s", arguments.id);
         result = set_up(&monitor, &arguments, &err);
         if (result == 0) {
+            collect_spans(monitor.places.run);
             result =
                 arguments.adopt ? adopt(&monitor, &err) : first_run(&monitor, &arguments, &err);
         }

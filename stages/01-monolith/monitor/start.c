@@ -32,20 +32,30 @@
 
 extern char **environ;
 
+/* What a monitor takes over of our environment; the trace is this thread's, not the process's. */
+static bool is_inherited(const char *variable)
+{
+    return strncmp(variable, "PATH=", 5) == 0 || (strncmp(variable, "CUTAWAY_", 8) == 0 &&
+                                                  strncmp(variable, "CUTAWAY_TRACE_FD=", 17) != 0);
+}
+
 /* Our variables, the program search path, and where in the trace we are. Nothing else is needed. */
 static char **make_environment(void)
 {
-    char **env = calloc(ENV_MAX + 2, sizeof(*env));
+    char **env = calloc(ENV_MAX + 3, sizeof(*env));
     char context[56];
     size_t n = 0;
 
     for (char **variable = environ; env && *variable && n < ENV_MAX; variable++) {
-        if (strncmp(*variable, "CUTAWAY_", 8) == 0 || strncmp(*variable, "PATH=", 5) == 0) {
+        if (is_inherited(*variable)) {
             env[n++] = ct_strdup(*variable);
         }
     }
     if (env && ct_span_context(context)) {
-        env[n] = ct_printf("TRACEPARENT=%s", context);
+        env[n++] = ct_printf("TRACEPARENT=%s", context);
+    }
+    if (env && ct_span_fd() >= 0) {
+        env[n] = ct_printf("CUTAWAY_TRACE_FD=%d", ct_span_fd());
     }
     return env;
 }

@@ -17,6 +17,7 @@
 #include "file.h"
 #include "log.h"
 #include "path.h"
+#include "span.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -278,6 +279,15 @@ static char *directory(const char *given, const char *variable, const char *fall
     return ct_path_absolute(text && *text ? text : fallback, err);
 }
 
+/* For clients that trace without BPF: a daemon is in no process tree of theirs. */
+static void collect_spans(const char *run)
+{
+    struct ct_error err = {0};
+    if (ct_span_collect(run, &err) < 0) {
+        ct_warn("spans for clients are not collected: %s", err.frame[0].what);
+    }
+}
+
 static int run_daemon(struct daemon *daemon, struct ct_error *err)
 {
     CT_AUTO_FREE char *root =
@@ -290,8 +300,11 @@ static int run_daemon(struct daemon *daemon, struct ct_error *err)
     block_signals(&signals);
     daemon->engine = root && run ? engine_open(&daemon->options.engine, err) : NULL;
     CT_AUTO_CLOSE int lock = daemon->engine ? lock_root(root, err) : -1;
-    if (lock < 0 || recover_containers(daemon->engine, err) < 0 ||
-        serve_all(daemon, run, err) < 0) {
+    if (lock < 0) {
+        return -1;
+    }
+    collect_spans(run);
+    if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, run, err) < 0) {
         return -1;
     }
     ct_info("listening stage=%s", engine_stage());
