@@ -119,6 +119,22 @@ monitor_of() {
   run -0 cutaway start web
 }
 
+@test "two killed monitors and their killed programs: a list records both ends" {
+  local pid name
+  for name in web shop; do
+    cutaway run -d --name "$name" busybox sleep 60
+    pid=$(pid_of "$name")
+    cutaway ps # what a daemon knows from before must not be what it shows
+    kill -STOP "$(monitor_of "$name")"
+    kill -KILL "$(monitor_of "$name")" "$pid"
+    retry 10 bash -c '[ ! -e "/proc/$0/root/." ]' "$pid"
+  done
+  _both_ended() { [ "$(cutaway ps -a --format '{{.Names}} {{.State}}')" = $'shop exited\nweb exited' ]; }
+  retry 10 _both_ended
+  run -0 cutaway ps -q
+  refute_output
+}
+
 @test "after a reboot nothing runs, nothing is lost, and all starts again" {
   cutaway run -d --name web -v data:/data busybox sh -c 'echo run >>/data/runs; sleep 60'
   retry 10 cutaway exec web test -s /data/runs

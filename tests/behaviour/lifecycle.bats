@@ -172,6 +172,24 @@ load lib
   assert_line --index 0 --regexp '^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES$'
 }
 
+@test "ps tells the time that passes, and what others did meanwhile" {
+  cutaway run -d --name web busybox sleep 60
+  run -0 cutaway ps --format '{{.Status}}'
+  local before=$output
+  _is_older() { [ "$(cutaway ps --format '{{.Status}}')" != "$before" ]; }
+  retry 20 _is_older
+  cutaway rename web shop
+  run -0 cutaway ps --format '{{.Names}}'
+  assert_output "shop"
+  cutaway kill shop
+  cutaway wait shop
+  run -0 cutaway ps -a --format '{{.Names}} {{.State}}'
+  assert_output "shop exited"
+  cutaway rm shop
+  run -0 cutaway ps -aq
+  refute_output
+}
+
 @test "an unknown filter is refused by name" {
   run -1 cutaway ps --filter colour=red
   assert_output --partial "invalid filter 'colour'"

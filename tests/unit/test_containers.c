@@ -471,7 +471,7 @@ static void a_torn_config_is_an_error_for_one_and_left_out_of_the_list(void **st
     make(f, "whole");
     overwrite(broken, "config.json", "{");
 
-    struct container **all = container_list(f->store, &err);
+    const struct container **all = container_list(f->store, &err);
     struct container *found = container_find(f->store, broken->id, &err);
 
     assert_non_null(all);
@@ -586,7 +586,7 @@ static void a_hundred_containers_are_listed_fast_and_newest_first(void **state)
     }
     int64_t begin = ct_monotonic_ns();
 
-    struct container **all = container_list(f->store, &err);
+    const struct container **all = container_list(f->store, &err);
 
     int64_t took = ct_monotonic_ns() - begin;
     assert_non_null(all);

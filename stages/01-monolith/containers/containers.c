@@ -89,7 +89,8 @@ struct container_store *container_store_open(const char *dir, const char *run_di
                                       .dir_fd = ct_mkdirs(dir, 0700, err),
                                       .run_fd = -1,
                                       .names_fd = -1,
-                                      .trash_fd = -1};
+                                      .trash_fd = -1,
+                                      .mutex = PTHREAD_MUTEX_INITIALIZER};
     if (store->dir_fd < 0 || (store->run_fd = ct_mkdirs(run_dir, 0700, err)) < 0 ||
         (store->names_fd = open_below(dir, "names", err)) < 0 ||
         (store->trash_fd = open_below(dir, "trash", err)) < 0) {
@@ -109,6 +110,8 @@ void container_store_close(struct container_store *store)
     ct_cleanup_close(&store->run_fd);
     ct_cleanup_close(&store->names_fd);
     ct_cleanup_close(&store->trash_fd);
+    copies_done(&store->known);
+    (void)pthread_mutex_destroy(&store->mutex);
     free(store->dir);
     free(store->run_dir);
     free(store);

@@ -24,7 +24,9 @@
 #include "error.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct container_store;
@@ -34,10 +36,12 @@ struct container {
     json_t *
         config; /* {"Id","Name","Created","Image"(sha256:…),"ImageRef","Config":{…},"HostConfig":{…},"Mounts":[…],"Networks":{…}}
                  */
-    json_t *state; /* Docker's State plus
-                      "RestartCount","ManuallyStopped","MonitorPid","Job","Endpoints","Health" */
-    char *dir;     /* DIR/<id> */
-    char *run_dir; /* RUN/<id>, made */
+    json_t *state;          /* Docker's State plus
+                               "RestartCount","ManuallyStopped","MonitorPid","Job","Endpoints","Health" */
+    int64_t created_ns;     /* config's "Created" */
+    _Atomic(json_t *) memo; /* see container_take_memo() */
+    char *dir;              /* DIR/<id> */
+    char *run_dir;          /* RUN/<id>, made */
     int dir_fd;
     int run_fd;
     int lock_fd; /* -1: not locked by us */
@@ -61,10 +65,25 @@ struct container *container_create(struct container_store *store, const char *na
  * container: x"; CT_INVALID when the prefix fits several, or the record's config.json is torn. */
 struct container *container_find(struct container_store *store, const char *reference,
                                  struct ct_error *err);
-/* All, newest first. Owned NULL-terminated array of owned containers. A record that cannot be read
- * is logged and left out. */
-struct container **container_list(struct container_store *store, struct ct_error *err);
-void container_list_free(struct container **containers);
+/*
+ * container_list - all, newest first. Owned NULL-terminated array (container_list_free). A record
+ * that cannot be read is logged and left out.
+ * To look at only, as the const says, and what config and state hold with it: the store keeps what
+ * it has read for the next list, of any thread, until the file on disk is another. They have no
+ * descriptors and no lock, and RUN/<id> may not be made. Who wants to change one finds it by its
+ * id.
+ */
+const struct container **container_list(struct container_store *store, struct ct_error *err);
+void container_list_free(const struct container **containers);
+
+/*
+ * What somebody has made of a container's documents can be kept with it, and is there again in the
+ * next list if the record is the same. Taken out (owned; NULL: there is none, or another thread has
+ * it at the moment) and put back (given away), so that no two threads have it at a time.
+ */
+json_t *container_take_memo(const struct container *container);
+void container_put_memo(const struct container *container, json_t *memo);
+
 void container_free(struct container *container); /* unlocks */
 
 /* Serializes operations on one container between processes. CT_TIMEOUT after timeout_ms;

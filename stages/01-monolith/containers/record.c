@@ -67,6 +67,7 @@ void container_free(struct container *container)
     ct_cleanup_close(&container->run_fd);
     json_decref(container->config);
     json_decref(container->state);
+    json_decref(atomic_load(&container->memo));
     free(container->dir);
     free(container->run_dir);
     free(container);
@@ -94,16 +95,51 @@ json_t *record_fresh_state(void)
 }
 
 /* What to go on with when state.json is lost: nothing runs that we know of. */
-static json_t *lost_state(const struct container *container, const struct ct_error *cause)
+static json_t *lost_state(const char *id, const struct ct_error *cause)
 {
     char line[400];
     json_t *state = record_fresh_state();
 
-    ct_warn("container %.12s: %s", container->id, ct_error_render(cause, line, sizeof(line)));
+    ct_warn("container %.12s: %s", id, ct_error_render(cause, line, sizeof(line)));
     ct_json_set_string(state, "Status", "exited");
     ct_json_set(state, "ExitCode", json_integer(255));
     ct_json_set(state, "Error", json_sprintf("its state was lost: %s", line));
     return state;
+}
+
+static json_t *read_object(int dir_fd, const char *name, struct ct_error *err)
+{
+    json_t *document = ct_json_load_at(dir_fd, name, err);
+
+    if (document && !json_is_object(document)) {
+        json_decref(document);
+        return ct_refuse_null(err, CT_INVALID, "read '%s': it is no object", name);
+    }
+    return document;
+}
+
+json_t *record_read_config(int dir_fd, const char *id, struct ct_error *err)
+{
+    json_t *config = read_object(dir_fd, "config.json", err);
+    if (!config) {
+        (void)ct_while(err, "read the record of container '%.12s'", id);
+    }
+    return config;
+}
+
+json_t *record_read_state(int dir_fd, const char *id)
+{
+    struct ct_error lost = {0};
+    json_t *state = read_object(dir_fd, "state.json", &lost);
+    return state ? state : lost_state(id, &lost);
+}
+
+int64_t record_created_ns(const json_t *config)
+{
+    struct ct_error ignored = {0};
+    int64_t ns = 0;
+    (void)ct_time_parse(ct_json_string(config, "Created", CT_TIME_ZERO), &ns, &ignored);
+    return ns;
 }
 
 /* Whether DIR/<id> still is the directory that we hold open. */
@@ -124,34 +160,19 @@ static int check_in_place(const struct container *container, struct ct_error *er
 
 int container_reload(struct container *container, struct ct_error *err)
 {
-    struct ct_error lost = {0};
-
     if (check_in_place(container, err) < 0) {
         return -1;
     }
-    json_t *config = ct_json_load_at(container->dir_fd, "config.json", err);
+    json_t *config = record_read_config(container->dir_fd, container->id, err);
     if (!config) {
         /* Removed between the two looks, or truly unreadable. */
-        return is_in_place(container)
-                   ? ct_while(err, "read the record of container '%.12s'", container->id)
-                   : (ct_error_clear(err), check_in_place(container, err));
-    }
-    json_t *state = ct_json_load_at(container->dir_fd, "state.json", &lost);
-    if (!json_is_object(config)) {
-        json_decref(config);
-        json_decref(state);
-        return ct_refuse(err, CT_INVALID, "read the record of container '%.12s': it is no object",
-                         container->id);
-    }
-    if (state && !json_is_object(state)) {
-        json_decref(state);
-        state = NULL;
-        (void)ct_refuse(&lost, CT_INVALID, "read 'state.json': it is no object");
+        return is_in_place(container) ? -1 : (ct_error_clear(err), check_in_place(container, err));
     }
     json_decref(container->config);
     json_decref(container->state);
     container->config = config;
-    container->state = state ? state : lost_state(container, &lost);
+    container->state = record_read_state(container->dir_fd, container->id);
+    container->created_ns = record_created_ns(config);
     return 0;
 }
 
@@ -239,7 +260,8 @@ pid_t container_monitor(const struct container *container)
     if (our_monitor_lock.fd >= 0 && strcmp(our_monitor_lock.id, container->id) == 0) {
         return getpid();
     }
-    CT_AUTO_CLOSE int fd = openat(container->run_fd, "monitor.lock", O_RDWR | O_CLOEXEC);
+    CT_AUTO_FREE char *path = ct_join(container->run_dir, "monitor.lock"); /* listed: no run_fd */
+    CT_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 || fcntl(fd, F_GETLK, &probe) < 0 || probe.l_type == F_UNLCK) {
         return 0;
     }

@@ -15,15 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t age_ns(const json_t *state, const char *key)
+/* "2 hours": how long ago that was. Owned. */
+static char *age(const json_t *state, const char *key)
 {
     struct ct_error ignored = {0};
-    int64_t then = 0;
-    if (ct_time_parse(ct_json_string(state, key, CT_TIME_ZERO), &then, &ignored) < 0) {
-        return 0;
+    char text[CT_TIME_TEXT];
+    int64_t then = 0, ns = 0;
+
+    if (ct_time_parse(ct_json_string(state, key, CT_TIME_ZERO), &then, &ignored) == 0) {
+        ns = ct_now_ns() - then;
     }
-    int64_t age = ct_now_ns() - then;
-    return age > 0 ? age : 0;
+    return ct_strdup(ct_duration_human(ns > 0 ? ns : 0, text));
 }
 
 static const char *health_suffix(const json_t *state)
@@ -43,21 +45,14 @@ char *document_status_text(const struct container *container)
     const json_t *state = container->state;
     const char *status = container_status(container);
     int code = (int)ct_json_integer(state, "ExitCode", 0);
-    char up[CT_TIME_TEXT], down[CT_TIME_TEXT];
 
-    ct_duration_human(age_ns(state, "StartedAt"), up);
-    ct_duration_human(age_ns(state, "FinishedAt"), down);
-    if (strcmp(status, "running") == 0) {
-        return ct_printf("Up %s%s", up, health_suffix(state));
+    if (strcmp(status, "running") == 0 || strcmp(status, "paused") == 0) {
+        CT_AUTO_FREE char *up = age(state, "StartedAt");
+        return ct_printf("Up %s%s", up, *status == 'p' ? " (Paused)" : health_suffix(state));
     }
-    if (strcmp(status, "paused") == 0) {
-        return ct_printf("Up %s (Paused)", up);
-    }
-    if (strcmp(status, "restarting") == 0) {
-        return ct_printf("Restarting (%d) %s ago", code, down);
-    }
-    if (strcmp(status, "exited") == 0) {
-        return ct_printf("Exited (%d) %s ago", code, down);
+    if (strcmp(status, "restarting") == 0 || strcmp(status, "exited") == 0) {
+        CT_AUTO_FREE char *down = age(state, "FinishedAt");
+        return ct_printf("%s (%d) %s ago", *status == 'r' ? "Restarting" : "Exited", code, down);
     }
     if (strcmp(status, "removing") == 0) {
         return ct_strdup("Removal In Progress");

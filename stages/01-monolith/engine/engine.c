@@ -175,24 +175,34 @@ struct container *engine_find_container(struct engine *engine, const char *ref,
 }
 
 /* For lists: somebody who holds the lock is changing the state anyway, so nobody waits for it. */
-static void reconcile_if_orphaned(struct engine *engine, struct container *container)
+static void reconcile_orphan(struct engine *engine, const char *id)
 {
-    struct ct_error ignored = {0};
-    if (!is_orphaned(container) || container_lock(container, 0, &ignored) < 0) {
-        return;
+    struct ct_error ignored = {0}; /* the record is then shown as it stands */
+    struct container *container = container_find(engine->containers, id, &ignored);
+
+    if (container && container_lock(container, 0, &ignored) == 0) {
+        (void)reconcile(engine, container, &ignored);
     }
-    (void)reconcile(engine, container, &ignored); /* the record is then shown as it stands */
-    container_unlock(container);
+    container_free(container);
 }
 
-struct container **engine_all_containers(struct engine *engine, struct ct_error *err)
+const struct container **engine_all_containers(struct engine *engine, struct ct_error *err)
 {
     struct container_store *store = engine_containers(engine, err);
-    struct container **all = store ? container_list(store, err) : NULL;
-    for (struct container **c = all; c && *c; c++) {
-        reconcile_if_orphaned(engine, *c);
+    const struct container **all = store ? container_list(store, err) : NULL;
+    bool orphans = false;
+
+    for (const struct container **c = all; c && *c; c++) {
+        if (is_orphaned(*c)) {
+            reconcile_orphan(engine, (*c)->id);
+            orphans = true;
+        }
     }
-    return all;
+    if (!orphans) {
+        return all;
+    }
+    container_list_free(all);
+    return container_list(store, err);
 }
 
 int engine_require_running(const struct container *container, struct ct_error *err)

@@ -43,7 +43,7 @@ int engine_container_remove(struct engine *engine, const char *ref, bool force, 
                             struct ct_error *err);
 
 /* GET /containers/json: Docker's summaries, newest first. limit 0: all; limit > 0 implies all
- * states. */
+ * states. The list is owned; the summaries in it are shared, to be read only. */
 int engine_container_list(struct engine *engine, bool all, int limit, bool size,
                           const json_t *filters, json_t **ret_list, struct ct_error *err);
 /* GET /containers/{ref}/json; size adds SizeRw and SizeRootFs. */

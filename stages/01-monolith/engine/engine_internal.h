@@ -69,7 +69,7 @@ struct container *engine_find_container(struct engine *engine, const char *ref,
 struct container *engine_lock_container(struct engine *engine, const char *ref,
                                         struct ct_error *err);
 /* All, reconciled. As container_list(). */
-struct container **engine_all_containers(struct engine *engine, struct ct_error *err);
+const struct container **engine_all_containers(struct engine *engine, struct ct_error *err);
 
 /* engine.c: CT_CONFLICT "container <name> is not running". */
 int engine_require_running(const struct container *container, struct ct_error *err);

@@ -17,6 +17,7 @@
 #include "path.h"
 #include "span.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,17 +120,17 @@ static bool is_exec_id(const char *text)
 static struct container *find_exec(struct engine *engine, const char *exec_id,
                                    json_t **ret_document, struct ct_error *err)
 {
-    struct container **all =
-        is_exec_id(exec_id) ? engine_all_containers(engine, err) : (struct container **)NULL;
-    CT_AUTO_FREE char *name = ct_printf("exec/%.64s.json", exec_id);
+    const struct container **all =
+        is_exec_id(exec_id) ? engine_all_containers(engine, err) : (const struct container **)NULL;
     struct container *found = NULL;
 
     if (is_exec_id(exec_id) && !all) {
         return NULL;
     }
-    for (struct container **c = all; c && *c && !found; c++) {
+    for (const struct container **c = all; c && *c && !found; c++) {
         struct ct_error missing = {0};
-        *ret_document = ct_json_load_at((*c)->run_fd, name, &missing);
+        CT_AUTO_FREE char *path = ct_printf("%s/exec/%.64s.json", (*c)->run_dir, exec_id);
+        *ret_document = ct_json_load_at(AT_FDCWD, path, &missing);
         found = *ret_document ? container_find(engine->containers, (*c)->id, err) : NULL;
     }
     container_list_free(all);

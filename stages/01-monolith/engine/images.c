@@ -61,10 +61,10 @@ static int64_t image_created_ns(const struct image *image)
 static int count_users(struct engine *engine, const char *image_id, struct ct_error *err)
 {
     struct container_store *store = engine_containers(engine, err);
-    struct container **all = store ? container_list(store, err) : NULL;
+    const struct container **all = store ? container_list(store, err) : NULL;
     int count = all ? 0 : -1;
 
-    for (struct container **c = all; c && *c; c++) {
+    for (const struct container **c = all; c && *c; c++) {
         count += strcmp(ct_json_string((*c)->config, "Image", ""), image_id) == 0;
     }
     container_list_free(all);

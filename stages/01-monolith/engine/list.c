@@ -36,14 +36,6 @@ struct resolve {
     bool before;
 };
 
-static int64_t created_ns(const struct container *container)
-{
-    struct ct_error ignored = {0};
-    int64_t ns = 0;
-    (void)ct_time_parse(ct_json_string(container->config, "Created", CT_TIME_ZERO), &ns, &ignored);
-    return ns;
-}
-
 static int resolve_time(void *context, const char *reference)
 {
     struct resolve *resolve = context;
@@ -52,7 +44,7 @@ static int resolve_time(void *context, const char *reference)
         return -1;
     }
     *(resolve->before ? &resolve->selection->before_ns : &resolve->selection->since_ns) =
-        created_ns(container);
+        container->created_ns;
     container_free(container);
     return 0;
 }
@@ -196,8 +188,7 @@ static bool holds(const json_t *filters, const char *key, int (*fn)(void *, cons
 static bool is_selected(const struct selection *selection, const struct container *container)
 {
     const json_t *filters = selection->filters;
-    const char *health = ct_json_string(container->state, "Health.Status", "none");
-    int64_t created = created_ns(container);
+    int64_t created = container->created_ns;
     bool state_filter = filters_has(filters, "status") || filters_has(filters, "exited");
 
     if (!selection->all && !state_filter && !container_is_running(container)) {
@@ -209,10 +200,15 @@ static bool is_selected(const struct selection *selection, const struct containe
          !contains(selection->ancestors, ct_json_string(container->config, "Image", "")))) {
         return false;
     }
+    if (json_object_size(filters) == 0) {
+        return true; /* the usual question */
+    }
     return filters_match_prefix(filters, "id", container->id) &&
            filters_match_regex(filters, "name", container_name(container)) &&
            filters_match(filters, "status", container_status(container)) &&
-           filters_match(filters, "health", health) && filters_match(filters, "is-task", "false") &&
+           filters_match(filters, "health",
+                         ct_json_string(container->state, "Health.Status", "none")) &&
+           filters_match(filters, "is-task", "false") &&
            filters_match_labels(filters, ct_json_get(container->config, "Config.Labels")) &&
            holds(filters, "exited", exited_with, container) &&
            holds(filters, "network", has_network, container) &&
@@ -238,10 +234,9 @@ static void add_sizes(struct engine *engine, const struct container *container, 
     image_free(image);
 }
 
-static json_t *summarize(const struct container *container)
+static json_t *summarize(const struct container *container, const char *status)
 {
     CT_AUTO_FREE char *command = document_command(container);
-    CT_AUTO_FREE char *status = document_status_text(container);
     json_t *labels = ct_json_get(container->config, "Config.Labels");
     json_t *summary = json_object();
     json_t *names = json_array();
@@ -252,7 +247,7 @@ static json_t *summarize(const struct container *container)
     ct_json_set_string(summary, "Image", ct_json_string(container->config, "ImageRef", ""));
     ct_json_set_string(summary, "ImageID", ct_json_string(container->config, "Image", ""));
     ct_json_set(summary, "Command", ct_json_string_lossy(command, strlen(command)));
-    ct_json_set(summary, "Created", json_integer(created_ns(container) / 1000000000));
+    ct_json_set(summary, "Created", json_integer(container->created_ns / 1000000000));
     ct_json_set(summary, "Ports", document_ports(container));
     ct_json_set(summary, "Labels", labels ? json_incref(labels) : json_object());
     ct_json_set_string(summary, "State", container_status(container));
@@ -266,24 +261,46 @@ static json_t *summarize(const struct container *container)
     return summary;
 }
 
+/*
+ * A summary changes with the record and with the status, which tells the time: "Up 2 hours". Until
+ * then the last one is good, for the lists of all threads: nobody may change it. Owned.
+ */
+static json_t *summary_of(const struct container *container)
+{
+    CT_AUTO_FREE char *status = document_status_text(container);
+    json_t *summary = container_take_memo(container);
+
+    if (strcmp(ct_json_string(summary, "Status", ""), status) != 0) {
+        json_decref(summary);
+        summary = summarize(container, status);
+    }
+    container_put_memo(container, json_incref(summary));
+    return summary;
+}
+
+static json_t *with_sizes(struct engine *engine, const struct container *container,
+                          const json_t *summary)
+{
+    json_t *copy = json_copy((json_t *)summary);
+    add_sizes(engine, container, copy);
+    return copy;
+}
+
 static json_t *list_selected(struct engine *engine, const struct selection *selection, int limit,
                              bool size, struct ct_error *err)
 {
-    struct container **all = engine_all_containers(engine, err);
+    const struct container **all = engine_all_containers(engine, err);
     if (!all) {
         return NULL;
     }
     json_t *list = json_array();
-    for (struct container **c = all; *c; c++) {
+    for (const struct container **c = all; *c; c++) {
         if (limit > 0 && json_array_size(list) >= (size_t)limit) {
             break;
         }
         if (is_selected(selection, *c)) {
-            json_t *summary = summarize(*c);
-            if (size) {
-                add_sizes(engine, *c, summary);
-            }
-            ct_json_append(list, summary);
+            CT_AUTO_JSON json_t *summary = summary_of(*c);
+            ct_json_append(list, size ? with_sizes(engine, *c, summary) : json_incref(summary));
         }
     }
     container_list_free(all);

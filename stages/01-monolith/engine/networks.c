@@ -17,12 +17,12 @@
 #include <string.h>
 
 /* Docker's "Containers": the running containers on it. */
-static void add_containers(struct container **all, json_t *network)
+static void add_containers(const struct container **all, json_t *network)
 {
     const char *name = ct_json_string(network, "Name", "");
     json_t *containers = json_object();
 
-    for (struct container **c = all; c && *c; c++) {
+    for (const struct container **c = all; c && *c; c++) {
         const json_t *endpoint = json_object_get(json_object_get((*c)->state, "Endpoints"), name);
         if (!endpoint || !container_is_running(*c)) {
             continue;
@@ -40,9 +40,9 @@ static void add_containers(struct container **all, json_t *network)
     ct_json_set(network, "Containers", containers);
 }
 
-static bool is_used(struct container **all, const char *name)
+static bool is_used(const struct container **all, const char *name)
 {
-    for (struct container **c = all; c && *c; c++) {
+    for (const struct container **c = all; c && *c; c++) {
         if (json_object_get(json_object_get((*c)->config, "Networks"), name)) {
             return true;
         }
@@ -50,7 +50,7 @@ static bool is_used(struct container **all, const char *name)
     return false;
 }
 
-static int is_selected(const json_t *filters, const json_t *network, struct container **all,
+static int is_selected(const json_t *filters, const json_t *network, const struct container **all,
                        bool *ret, struct ct_error *err)
 {
     const char *name = ct_json_string(network, "Name", "");
@@ -82,7 +82,7 @@ int engine_network_list(struct engine *engine, const json_t *filters, json_t **r
         return ct_while(err, "list networks");
     }
     CT_AUTO_JSON json_t *list = network_list(networks, err);
-    struct container **all = list ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = list ? engine_all_containers(engine, err) : NULL;
     CT_AUTO_JSON json_t *selected = json_array();
     int result = all ? 0 : -1;
     size_t i;
@@ -110,7 +110,7 @@ int engine_network_inspect(struct engine *engine, const char *ref, json_t **ret,
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_LOAD, "engine_network_inspect(%s)", ref);
     struct network_store *networks = engine_networks(engine, err);
     json_t *network = networks ? network_find(networks, ref, err) : NULL;
-    struct container **all = network ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = network ? engine_all_containers(engine, err) : NULL;
 
     if (!all) {
         json_decref(network);
@@ -250,11 +250,11 @@ static int remove_network(struct engine *engine, const char *ref, struct ct_erro
 {
     struct network_store *networks = engine_networks(engine, err);
     CT_AUTO_JSON json_t *network = networks ? network_find(networks, ref, err) : NULL;
-    struct container **all = network ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = network ? engine_all_containers(engine, err) : NULL;
     const char *name = ct_json_string(network, "Name", "");
     int result = all ? 0 : -1;
 
-    for (struct container **c = all; result == 0 && *c; c++) {
+    for (const struct container **c = all; result == 0 && *c; c++) {
         if (container_is_running(*c) &&
             json_object_get(json_object_get((*c)->config, "Networks"), name)) {
             result = ct_refuse(err, CT_CONFLICT, "network %s has active endpoints: container %s",
@@ -278,7 +278,7 @@ int engine_network_remove(struct engine *engine, const char *ref, struct ct_erro
 }
 
 static int prune_one(struct engine *engine, const json_t *network, const json_t *filters,
-                     struct container **all, json_t *deleted, struct ct_error *err)
+                     const struct container **all, json_t *deleted, struct ct_error *err)
 {
     const char *name = ct_json_string(network, "Name", "");
     int64_t created_ns = 0;
@@ -308,7 +308,7 @@ int engine_network_prune(struct engine *engine, const json_t *filters, json_t **
         return ct_while(err, "prune networks");
     }
     CT_AUTO_JSON json_t *list = network_list(networks, err);
-    struct container **all = list ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = list ? engine_all_containers(engine, err) : NULL;
     CT_AUTO_JSON json_t *deleted = json_array();
     int result = all ? 0 : -1;
     size_t i;

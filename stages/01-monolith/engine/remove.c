@@ -109,12 +109,12 @@ int engine_container_prune(struct engine *engine, const json_t *filters, json_t 
     if (filters_check(filters, prune_filters, err) < 0) {
         return -1;
     }
-    struct container **all = engine_all_containers(engine, err);
+    const struct container **all = engine_all_containers(engine, err);
     CT_AUTO_JSON json_t *deleted = json_array();
     int64_t reclaimed = 0;
     int result = all ? 0 : -1;
 
-    for (struct container **c = all; result == 0 && c && *c; c++) {
+    for (const struct container **c = all; result == 0 && c && *c; c++) {
         bool prunable = false;
         struct ct_error skipped = {0}; /* somebody started or removed it meanwhile */
         result = is_prunable(*c, filters, &prunable, err);

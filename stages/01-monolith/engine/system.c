@@ -56,10 +56,10 @@ static const char *cgroup_version(void)
     return "1";
 }
 
-static void count_containers(struct container **all, json_t *info)
+static void count_containers(const struct container **all, json_t *info)
 {
     int running = 0, paused = 0, total = 0;
-    for (struct container **c = all; c && *c; c++) {
+    for (const struct container **c = all; c && *c; c++) {
         const char *status = container_status(*c);
         total++;
         paused += strcmp(status, "paused") == 0;
@@ -158,7 +158,7 @@ int engine_info(struct engine *engine, json_t **ret, struct ct_error *err)
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_LOAD, "engine_info");
     CT_AUTO_JSON json_t *info = json_object();
     CT_AUTO_FREE char *id = engine_id(engine, err);
-    struct container **all = id ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = id ? engine_all_containers(engine, err) : NULL;
     char now[CT_TIME_TEXT];
 
     if (!all) {

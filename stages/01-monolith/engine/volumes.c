@@ -16,9 +16,9 @@
 #include <string.h>
 
 /* The first container that mounts the volume, running or not; NULL: none. Borrowed from all. */
-static const struct container *user_of(struct container **all, const char *name)
+static const struct container *user_of(const struct container **all, const char *name)
 {
-    for (struct container **c = all; c && *c; c++) {
+    for (const struct container **c = all; c && *c; c++) {
         size_t i;
         json_t *mount;
         json_array_foreach(json_object_get((*c)->config, "Mounts"), i, mount)
@@ -50,7 +50,7 @@ int engine_volume_list(struct engine *engine, const json_t *filters, json_t **re
         return ct_while(err, "list volumes");
     }
     CT_AUTO_JSON json_t *list = volume_list(volumes, err);
-    struct container **all = list ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = list ? engine_all_containers(engine, err) : NULL;
     if (!all) {
         return ct_while(err, "list volumes");
     }
@@ -100,7 +100,7 @@ int engine_volume_create(struct engine *engine, const json_t *body, json_t **ret
 static int remove_unused(struct engine *engine, const char *name, bool force, struct ct_error *err)
 {
     struct volume_store *volumes = engine_volumes(engine, err);
-    struct container **all = volumes ? engine_all_containers(engine, err) : NULL;
+    const struct container **all = volumes ? engine_all_containers(engine, err) : NULL;
     const struct container *user = user_of(all, name);
     int result = all ? 0 : -1;
 

@@ -188,10 +188,10 @@ static bool is_shared(struct container_store *store, const struct container *con
                       const char *name)
 {
     struct ct_error ignored = {0};
-    struct container **all = container_list(store, &ignored);
+    const struct container **all = container_list(store, &ignored);
     bool shared = !all;
 
-    for (struct container **c = all; c && *c && !shared; c++) {
+    for (const struct container **c = all; c && *c && !shared; c++) {
         shared = strcmp((*c)->id, container->id) != 0 && mounts_volume(*c, name);
     }
     container_list_free(all);

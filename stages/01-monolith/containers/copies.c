@@ -1,0 +1,332 @@
+/*
+ * copies.c - all containers: the store's copies of their records, and which of them are still true.
+ *
+ * Room:       containers.   Called by: engine, monitor (container_list).
+ * Man:        fstatat(2), rename(2); "racy git" (git's Documentation/technical) on time stamps.
+ *
+ * A daemon lists again and again, and between two lists nearly every record is the same. So the
+ * store keeps what it has read, and asks the file system only whether the file is still the one it
+ * read: other processes (monitors) write, so nobody else can know. A document changes by rename of
+ * a new file, which gives its name another inode with a new ctime; a change in place moves ctime,
+ * too. Two changes within one tick of the file system's clock may look alike, and an inode's number
+ * comes back: therefore a stamp counts only when it was old enough as the file was read.
+ */
+#define CT_LAYER "containers"
+#include "containers_internal.h"
+
+#include "cleanup.h"
+#include "json.h"
+#include "log.h"
+#include "path.h"
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The coarsest clock of a file system that we may stand on: FAT's, 2 s; ext4's small inodes: 1 s.
+ */
+#define TICK_NS 2000000000
+
+/* What tells one content of a file from another. */
+struct stamp {
+    ino_t inode;
+    off_t size_bytes;
+    struct timespec changed; /* ctime: unlike mtime nobody can set it */
+    bool counts;             /* it can tell: later changes have another stamp */
+};
+
+struct copy {
+    struct container container; /* first, because a list hands out a pointer to it */
+    atomic_uint holders;
+    struct stamp config, state;
+};
+
+static struct copy *copy_hold(struct copy *copy)
+{
+    atomic_fetch_add_explicit(&copy->holders, 1, memory_order_relaxed);
+    return copy;
+}
+
+static void copy_release(struct copy *copy)
+{
+    if (atomic_fetch_sub(&copy->holders, 1) > 1) {
+        return;
+    }
+    json_decref(copy->container.config);
+    json_decref(copy->container.state);
+    json_decref(atomic_load(&copy->container.memo));
+    free(copy->container.dir);
+    free(copy->container.run_dir);
+    free(copy);
+}
+
+/* ---- one record ----------------------------------------------------------------------------- */
+
+/* A file that is not there has a stamp that never counts. */
+static struct stamp take_stamp(int dir_fd, const char *name)
+{
+    struct stat status;
+
+    if (fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return (struct stamp){0};
+    }
+    int64_t changed_ns = status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec;
+    return (struct stamp){.inode = status.st_ino,
+                          .size_bytes = status.st_size,
+                          .changed = status.st_ctim,
+                          .counts = ct_now_ns() - changed_ns > TICK_NS};
+}
+
+static bool is_same(const struct stamp *kept, const struct stamp *now)
+{
+    return kept->counts && kept->inode == now->inode && kept->size_bytes == now->size_bytes &&
+           kept->changed.tv_sec == now->changed.tv_sec &&
+           kept->changed.tv_nsec == now->changed.tv_nsec;
+}
+
+static bool is_still_true(const struct container_store *store, const struct copy *copy)
+{
+    char config[80], state[80];
+
+    (void)snprintf(config, sizeof(config), "%s/config.json", copy->container.id);
+    (void)snprintf(state, sizeof(state), "%s/state.json", copy->container.id);
+    struct stamp config_now = take_stamp(store->dir_fd, config);
+    struct stamp state_now = take_stamp(store->dir_fd, state);
+    return is_same(&copy->config, &config_now) && is_same(&copy->state, &state_now);
+}
+
+static struct copy *copy_new(const struct container_store *store, const char *id)
+{
+    struct copy *copy = calloc(1, sizeof(*copy));
+    if (copy) {
+        copy->container = (struct container){.dir = ct_join(store->dir, id),
+                                             .run_dir = ct_join(store->run_dir, id),
+                                             .dir_fd = -1,
+                                             .run_fd = -1,
+                                             .lock_fd = -1};
+        (void)snprintf(copy->container.id, sizeof(copy->container.id), "%s", id);
+        atomic_init(&copy->holders, 1);
+    }
+    return copy;
+}
+
+/* Each stamp is taken before its file is read: a change in between is then read once too often. */
+static int copy_read(const struct container_store *store, struct copy *copy, struct ct_error *err)
+{
+    struct container *container = &copy->container;
+    CT_AUTO_CLOSE int dir =
+        openat(store->dir_fd, container->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir < 0) {
+        return ct_fail(err, errno, "open container '%.12s'", container->id);
+    }
+    copy->config = take_stamp(dir, "config.json");
+    container->config = record_read_config(dir, container->id, err);
+    if (!container->config) {
+        return -1;
+    }
+    copy->state = take_stamp(dir, "state.json");
+    container->state = record_read_state(dir, container->id);
+    container->created_ns = record_created_ns(container->config);
+    return 0;
+}
+
+static bool is_gone(const struct container_store *store, const char *id)
+{
+    return faccessat(store->dir_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/*
+ * A new copy. A record that is broken is logged and left out, one that was removed is just left
+ * out: 0, and *ret is NULL. -1: our own means are at an end, which must not look like fewer
+ * containers.
+ */
+static int read_one(const struct container_store *store, const char *id, struct copy **ret,
+                    struct ct_error *err)
+{
+    struct ct_error broken = {0};
+    struct copy *copy = copy_new(store, id);
+    char line[400];
+
+    *ret = NULL;
+    if (!copy) {
+        return ct_fail(err, ENOMEM, "read container '%.12s'", id);
+    }
+    if (copy_read(store, copy, &broken) == 0) {
+        *ret = copy;
+        return 0;
+    }
+    copy_release(copy);
+    if (broken.sys == EMFILE || broken.sys == ENFILE || broken.sys == ENOMEM) {
+        *err = broken;
+        return ct_hint(err, "raise the limit of open files (ulimit -n)");
+    }
+    if (!is_gone(store, id)) {
+        ct_warn("leave container %.12s out: %s", id, ct_error_render(&broken, line, sizeof(line)));
+    }
+    return 0;
+}
+
+/* ---- all records ---------------------------------------------------------------------------- */
+
+static void copies_add(struct copies *copies, struct copy *given)
+{
+    if (copies->n == copies->room) {
+        copies->room = copies->room ? 2 * copies->room : 16;
+        copies->copy = reallocarray(copies->copy, copies->room, sizeof(struct copy *));
+        if (!copies->copy) {
+            abort(); /* as everywhere when small memory is out: no state is half written here */
+        }
+    }
+    copies->copy[copies->n++] = given;
+}
+
+void copies_done(struct copies *copies)
+{
+    for (size_t i = 0; i < copies->n; i++) {
+        copy_release(copies->copy[i]);
+    }
+    free(copies->copy);
+    *copies = (struct copies){0};
+}
+
+static struct copies copies_hold(const struct copies *copies)
+{
+    struct copies held = {0};
+    for (size_t i = 0; i < copies->n; i++) {
+        copies_add(&held, copy_hold(copies->copy[i]));
+    }
+    return held;
+}
+
+static int id_against_copy(const void *id, const void *element)
+{
+    const struct copy *const *copy = element;
+    return strcmp(id, (*copy)->container.id);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct copy *const *x = a;
+    return id_against_copy((*x)->container.id, b);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct container *const *x = a, *const *y = b;
+    if ((*x)->created_ns != (*y)->created_ns) {
+        return (*x)->created_ns < (*y)->created_ns ? 1 : -1;
+    }
+    return strcmp((*x)->id, (*y)->id); /* any order, but always the same */
+}
+
+static int add_one(const struct container_store *store, const struct copies *known, const char *id,
+                   struct copies *all, struct ct_error *err)
+{
+    struct copy **found =
+        known->n ? bsearch(id, known->copy, known->n, sizeof(*found), id_against_copy) : NULL;
+    struct copy *copy = NULL;
+
+    if (found && is_still_true(store, *found)) {
+        copy = copy_hold(*found);
+    } else if (read_one(store, id, &copy, err) < 0) {
+        return -1;
+    }
+    if (copy) {
+        copies_add(all, copy);
+    }
+    return 0;
+}
+
+/* known is sorted by id, and so will be all. */
+static int read_all(const struct container_store *store, const struct copies *known,
+                    struct copies *all, struct ct_error *err)
+{
+    CT_AUTO_DIR DIR *dir = open_records(store, err);
+    int result = dir ? 0 : -1;
+    struct dirent *entry;
+
+    while (result == 0 && (entry = readdir(dir))) {
+        if (is_container_id(entry->d_name)) {
+            result = add_one(store, known, entry->d_name, all, err);
+        }
+    }
+    if (all->n > 1) {
+        qsort(all->copy, all->n, sizeof(struct copy *), by_id);
+    }
+    return result;
+}
+
+/* Several threads may list at a time: each holds what was known when it began. */
+static struct copies recall(struct container_store *store)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    struct copies known = copies_hold(&store->known);
+    (void)pthread_mutex_unlock(&store->mutex);
+    return known;
+}
+
+/* What is no more in the list is forgotten with it. */
+static void remember(struct container_store *store, const struct copies *all)
+{
+    struct copies known = copies_hold(all);
+
+    (void)pthread_mutex_lock(&store->mutex);
+    struct copies before = store->known;
+    store->known = known;
+    (void)pthread_mutex_unlock(&store->mutex);
+    copies_done(&before);
+}
+
+const struct container **container_list(struct container_store *store, struct ct_error *err)
+{
+    struct copies known = recall(store);
+    struct copies all = {0};
+    int result = read_all(store, &known, &all, err);
+    const struct container **list =
+        result == 0 ? calloc(all.n + 1, sizeof(struct container *)) : NULL;
+
+    copies_done(&known);
+    if (!list) {
+        copies_done(&all);
+        return result == 0 ? ct_fail_null(err, ENOMEM, "list the containers") : NULL;
+    }
+    remember(store, &all);
+    for (size_t i = 0; i < all.n; i++) {
+        list[i] = &all.copy[i]->container; /* the list holds them from now on */
+    }
+    if (all.n > 1) {
+        qsort(list, all.n, sizeof(*list), newest_first);
+    }
+    free(all.copy);
+    return list;
+}
+
+void container_list_free(const struct container **containers)
+{
+    for (const struct container **c = containers; c && *c; c++) {
+        copy_release((struct copy *)*c);
+    }
+    free(containers);
+}
+
+/* The memo is no part of the record, so a container that is to be looked at only has one, too. */
+static _Atomic(json_t *) *memo_of(const struct container *container)
+{
+    return &((struct container *)container)->memo;
+}
+
+json_t *container_take_memo(const struct container *container)
+{
+    return atomic_exchange(memo_of(container), NULL);
+}
+
+void container_put_memo(const struct container *container, json_t *memo)
+{
+    json_decref(atomic_exchange(memo_of(container), memo));
+}
