@@ -42,17 +42,19 @@ int post_container_create(struct rest_request *request, struct rest_reply *reply
 int get_containers(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)
 {
     CT_AUTO_JSON json_t *filters = NULL;
+    bool all = query_bool(request, "all", false);
+    bool size = query_bool(request, "size", false);
     json_t *list = NULL;
     long long limit;
 
     if (query_filters(request, &filters, err) < 0 ||
         query_int(request, "limit", 0, &limit, err) < 0 ||
-        engine_container_list(request->engine, query_bool(request, "all", false),
-                              limit > 0 ? (int)limit : 0, query_bool(request, "size", false),
-                              filters, &list, err) < 0) {
+        engine_container_list(request->engine, all, limit > 0 ? (int)limit : 0, size, filters,
+                              &list, err) < 0) {
         return -1;
     }
-    return reply_json(reply, MHD_HTTP_OK, list);
+    return size ? reply_json(reply, MHD_HTTP_OK, list) /* measured now, not what is kept */
+                : reply_summaries(reply, list, all && !filters && limit <= 0, err);
 }
 
 int get_container(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)

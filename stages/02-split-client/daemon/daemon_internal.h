@@ -34,6 +34,7 @@ typedef int (*produce_fn)(void *context, int out_fd, int cancel_fd, struct ct_er
 struct rest_reply {
     unsigned status;
     json_t *json;       /* the body, or NULL */
+    char *json_text;    /* the body as JSON that is text already, or NULL */
     const char *text;   /* the body as plain text, static; or NULL */
     const char *type;   /* Content-Type of a stream */
     char *stat;         /* REST_STAT_HEADER, or NULL */
@@ -74,10 +75,13 @@ char **query_list(const struct rest_request *request, const char *key);
 /* The document that was sent; CT_INVALID without one. Borrowed. */
 const json_t *request_body(const struct rest_request *request, struct ct_error *err);
 
-/* reply.c; all return 0, so that `return reply_json(…)` reads well. json is given away. */
+/* reply.c; all without err return 0, so that `return reply_json(…)` reads well. json is given away.
+ */
 int reply_empty(struct rest_reply *reply, unsigned status);
 int reply_json(struct rest_reply *reply, unsigned status, json_t *json);
 int reply_text(struct rest_reply *reply, const char *text); /* 200; a literal */
+/* texts.c: 200; a list of containers' summaries (given away). complete: none is left out. */
+int reply_summaries(struct rest_reply *reply, json_t *list, bool complete, struct ct_error *err);
 int reply_stream(struct rest_reply *reply, const char *type, produce_fn produce, void *context,
                  void (*release)(void *context));
 /* The connection becomes fd (given away): 101 for who asked to upgrade, else a body without end. */

@@ -107,6 +107,7 @@ void reply_error(struct rest_reply *reply, const struct ct_error *err)
 void reply_done(struct rest_reply *reply)
 {
     json_decref(reply->json);
+    free(reply->json_text);
     if (reply->release) {
         reply->release(reply->context);
     }
@@ -117,9 +118,9 @@ void reply_done(struct rest_reply *reply)
 
 /* ---- to the library ------------------------------------------------------------------------- */
 
-static struct MHD_Response *json_response(const json_t *json)
+/* text is given away. */
+static struct MHD_Response *json_text_response(char *text)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
     size_t length = text ? strlen(text) : 0;
 
     if (!text) {
@@ -132,6 +133,11 @@ static struct MHD_Response *json_response(const json_t *json)
      */
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     return response;
+}
+
+static struct MHD_Response *json_response(const json_t *json)
+{
+    return json_text_response(ct_json_text(json));
 }
 
 static struct MHD_Response *text_response(const char *text)
@@ -187,9 +193,10 @@ static struct MHD_Response *make_response(struct rest_request *request, struct r
         }
         return response;
     }
-    return reply->json   ? json_response(reply->json)
-           : reply->text ? text_response(reply->text)
-                         : empty_response();
+    return reply->json        ? json_response(reply->json)
+           : reply->json_text ? json_text_response(ct_steal(reply->json_text))
+           : reply->text      ? text_response(reply->text)
+                              : empty_response();
 }
 
 enum MHD_Result reply_send(struct rest_request *request, struct rest_reply *reply)
