@@ -86,6 +86,9 @@ static void find_processes(struct model *model)
         add_process(model, pid, 0);
         add_process(model, ct_json_integer(line, "child", 0), pid);
     }
+    if (model->n_processes > 0) {
+        model->processes[0].role = CT_ROLE_CLIENT;
+    }
 }
 
 static const char *base(const char *path)
@@ -94,7 +97,15 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What an exec makes of a process that has no spans of its own. */
+/* A file that whoever executes it had open already: a program of ours, on the way to the
+ * container's.
+ */
+static bool is_open_file(const char *file)
+{
+    return strncmp(file, "/proc/self/", 11) == 0 || strncmp(file, "/dev/fd/", 8) == 0;
+}
+
+/* What an exec makes of a process. */
 static void role_of_exec(struct model *model, struct model_process *process, const json_t *exec,
                          json_int_t home_level)
 {
@@ -103,7 +114,7 @@ static void role_of_exec(struct model *model, struct model_process *process, con
 
     if (strncmp(base(file), "lxc-", 4) == 0) {
         process->role = CT_ROLE_LXC;
-    } else if (deeper && strncmp(file, "/proc/self/fd/", 14) != 0) {
+    } else if (process->executes || (deeper && !is_open_file(file))) {
         process->role = CT_ROLE_CONTAINER;
     } else if (process->role < 0) {
         const struct model_process *parent = find_process(model, process->parent);
@@ -132,6 +143,9 @@ static void add_span(struct model *model, const json_t *line, struct model_proce
         process->has_spans = true;
         process->role = span->role;
     }
+    if (process && strcmp(span->step, ct_step_name(CT_STEP_EXEC)) == 0) {
+        process->executes = true;
+    }
 }
 
 static struct model_span *find_span(const struct model *model, const char *id)
@@ -147,12 +161,29 @@ static struct model_span *find_span(const struct model *model, const char *id)
 static void end_span(struct model *model, const json_t *line)
 {
     struct model_span *span = find_span(model, ct_json_string(line, "id", ""));
+    struct model_process *process = span ? find_process(model, span->pid) : NULL;
+
+    if (process && strcmp(span->step, ct_step_name(CT_STEP_EXEC)) == 0) {
+        process->executes = false;
+    }
     if (span) {
         span->end_ns = ct_json_integer(line, "ns", 0);
         span->error = ct_json_string(line, "error", "");
         span->failed = strcmp(ct_json_string(line, "kind", "none"), "none") != 0 &&
                        strcmp(ct_json_string(line, "kind", "none"), "unchanged") != 0;
     }
+}
+
+/* Whoever would have told the end of these spans is gone: there is another program now. */
+static void end_spans_at_exec(struct model *model, struct model_process *process, int64_t ns)
+{
+    for (size_t i = 0; i < model->n_spans; i++) {
+        struct model_span *span = &model->spans[i];
+        if (span->pid == process->pid && span->end_ns == 0) {
+            span->end_ns = ns;
+        }
+    }
+    process->executes = false;
 }
 
 /* Second pass: the roles of the processes, and spans. */
@@ -178,6 +209,7 @@ static void read_lines(struct model *model)
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
             role_of_exec(model, process, line, home_level);
+            end_spans_at_exec(model, process, ct_json_integer(line, "ns", 0));
         } else if (is(line, "begin")) {
             add_span(model, line, process);
         } else if (is(line, "end")) {

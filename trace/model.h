@@ -4,10 +4,11 @@
  * Room:       trace.   Called by: the renderers (show_*.c), main.c.
  *
  * The rule of roles, in one place (model.c, read_lines()): a span names its role. A process takes
- * the role of the first span it begins. A process without spans is "lxc" when its program is called
- * lxc-*, or was started by such a one; it is "container" from its first exec inside a deeper pid
- * namespace that is not /proc/self/fd/N (that is sysinit, the last program of LXC's side). Others
- * take their parent's role.
+ * the role of the first span it begins; the recorded command is "client" until then. A process
+ * without spans is "lxc" when its program is called lxc-*, or was started by such a one. It is
+ * "container" from the exec that it does inside a span of the step "exec", or its first inside a
+ * deeper pid namespace whose file is not one that our own side has open (/proc/self/…, /dev/fd/N:
+ * sysinit, an init helper). Others take their parent's role.
  */
 #ifndef TRACE_MODEL_H
 #define TRACE_MODEL_H
@@ -25,6 +26,7 @@ struct model_process {
     json_int_t parent;
     int role; /* enum ct_role, or -1 */
     bool has_spans;
+    bool executes; /* it is inside a span "exec": what it executes is the container's program */
     char comm[16];
     json_int_t calls; /* system calls that it made while it was followed */
     int colour;       /* its number in the order of appearance */

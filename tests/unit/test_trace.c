@@ -53,14 +53,19 @@ static json_t *read_text(const char *text, struct ct_error *err)
     return recording_read(ct_fd_path(fd, path), err);
 }
 
-static struct model *read_model(void)
+static struct model *model_of(const char *text)
 {
     struct ct_error err = {0};
-    json_t *lines = read_text(recording, &err);
+    json_t *lines = read_text(text, &err);
     assert_non_null(lines);
     struct model *model = model_new(lines, &err);
     assert_non_null(model);
     return model;
+}
+
+static struct model *read_model(void)
+{
+    return model_of(recording);
 }
 
 typedef int (*render_fn)(FILE *, const struct model *, const struct render_options *,
@@ -88,6 +93,60 @@ static void processes_get_the_role_of_what_they_do(void **state)
     assert_int_equal(model_process(model, 10)->role, CT_ROLE_CLIENT);
     assert_int_equal(model_process(model, 11)->role, CT_ROLE_LXC);
     assert_int_equal(model_process(model, 12)->role, CT_ROLE_CONTAINER);
+    model_free(model);
+}
+
+/* Stage 03: the monitor (20) clones a child (21) that makes itself the container and executes. */
+static const char runtime_recording[] =
+    "{\"t\":\"header\",\"version\":1,\"ns\":1000,\"command\":[\"x\"],\"kernel_events\":true}\n"
+    "{\"t\":\"call\",\"ns\":1500000,\"pid\":10,\"name\":\"execve\",\"text\":\"/a/x\",\"ret\":-2}\n"
+    "{\"t\":\"exec\",\"ns\":2000000,\"pid\":10,\"file\":\"/b/x\",\"argv\":[\"x\"],\"level\":0}\n"
+    "{\"t\":\"begin\",\"ns\":3000000,\"pid\":20,\"id\":\"0000000000000001\",\"role\":\"monitor\","
+    "\"step\":\"start\",\"msg\":\"m\"}\n"
+    "{\"t\":\"fork\",\"ns\":4000000,\"pid\":20,\"child\":21}\n"
+    "{\"t\":\"exec\",\"ns\":5000000,\"pid\":21,\"file\":\"/dev/fd/"
+    "7\",\"argv\":[\"init\"],\"level\":1}\n"
+    "{\"t\":\"begin\",\"ns\":6000000,\"pid\":21,\"id\":\"0000000000000002\",\"role\":\"runtime\","
+    "\"step\":\"mount\",\"msg\":\"proc\"}\n"
+    "{\"t\":\"end\",\"ns\":7000000,\"pid\":21,\"id\":\"0000000000000002\",\"kind\":\"none\"}\n"
+    "{\"t\":\"begin\",\"ns\":8000000,\"pid\":21,\"id\":\"0000000000000003\",\"role\":\"runtime\","
+    "\"step\":\"exec\",\"msg\":\"sh\"}\n"
+    "{\"t\":\"exec\",\"ns\":9000000,\"pid\":21,\"file\":\"/bin/"
+    "sh\",\"argv\":[\"sh\"],\"level\":0}\n"
+    "{\"t\":\"footer\",\"ns\":9900000,\"exit_code\":0,\"lost\":0}\n";
+
+/* The role of the row that tells an event of this type and time. */
+static int role_at(const struct model *model, int64_t ns)
+{
+    for (size_t i = 0; i < model->n_rows; i++) {
+        if (model->rows[i].ns == ns) {
+            return model->rows[i].role;
+        }
+    }
+    return -2;
+}
+
+static void a_runtime_becomes_the_container_when_it_executes_inside_its_exec_span(void **state)
+{
+    (void)state;
+    struct model *model = model_of(runtime_recording);
+
+    assert_int_equal(role_at(model, 1500000), CT_ROLE_CLIENT);
+    assert_int_equal(role_at(model, 5000000), CT_ROLE_MONITOR); /* deeper, but our own helper */
+    assert_int_equal(role_at(model, 6000000), CT_ROLE_RUNTIME);
+    assert_int_equal(role_at(model, 9000000), CT_ROLE_CONTAINER); /* also in the host's namespace */
+    model_free(model);
+}
+
+static void an_exec_ends_the_spans_of_the_program_before(void **state)
+{
+    (void)state;
+    struct model *model = model_of(runtime_recording);
+
+    assert_int_equal(model->n_spans, 3);
+    assert_int_equal(model->spans[0].end_ns, 0); /* another process's goes on */
+    assert_int_equal(model->spans[2].end_ns, 9000000);
+    assert_false(model->spans[2].failed);
     model_free(model);
 }
 
@@ -196,6 +255,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_get_the_role_of_what_they_do),
+        cmocka_unit_test(a_runtime_becomes_the_container_when_it_executes_inside_its_exec_span),
+        cmocka_unit_test(an_exec_ends_the_spans_of_the_program_before),
         cmocka_unit_test(spans_nest_and_carry_their_failure),
         cmocka_unit_test(the_waterfall_shows_roles_messages_events_and_losses),
         cmocka_unit_test(no_control_character_of_a_stranger_reaches_the_terminal),
