@@ -125,29 +125,71 @@ static void print_span(const struct page *page, const struct model_row *row)
               row->depth, text);
 }
 
-/* Whether an event is worth a row: calls that only look, and short waits, are not. */
-static bool is_drawn(const json_t *event)
+static bool is_call(const json_t *event, const char *name)
 {
-    const char *type = ct_json_string(event, "t", "");
-    const char *name = ct_json_string(event, "name", "");
-    if (strcmp(type, "wait") == 0) {
-        return ct_json_integer(event, "dur", 0) >= QUIET_WAIT_NS;
-    }
-    return !(strcmp(name, "clone") == 0 || strcmp(name, "clone3") == 0) ||
-           *ct_json_string(event, "text", "");
+    return event && strcmp(ct_json_string(event, "name", ""), name) == 0;
 }
 
-/* How many of the rows from i on say the same of the same process: they become one. */
-static size_t same_rows(const struct model *model, size_t i, const char *text)
+/* What the same process did next, besides waiting; NULL: nothing more. */
+static const json_t *next_of_process(const struct model *model, size_t i)
 {
+    json_int_t pid = ct_json_integer(model->rows[i].event, "pid", 0);
+    for (i++; i < model->n_rows; i++) {
+        const json_t *event = model->rows[i].event;
+        if (event && ct_json_integer(event, "pid", 0) == pid &&
+            strcmp(ct_json_string(event, "t", ""), "wait") != 0) {
+            return event;
+        }
+    }
+    return NULL;
+}
+
+/* A search along PATH: only where it ends is told. */
+static bool is_tried_again(const struct model *model, size_t i)
+{
+    const json_t *next = is_call(model->rows[i].event, "execve") ? next_of_process(model, i) : NULL;
+    return next && (is_call(next, "execve") || strcmp(ct_json_string(next, "t", ""), "exec") == 0);
+}
+
+/* The kernel's own event says the same: who went into which cgroup. */
+static bool is_attach(const json_t *event)
+{
+    const char *text = ct_json_string(event, "text", "");
+    return is_call(event, "write") && ct_json_integer(event, "ret", -1) >= 0 &&
+           (strstr(text, "/cgroup.procs' <- ") || strstr(text, "/tasks' <- "));
+}
+
+/* Whether an event is worth a row: calls that only look, short waits, and repetitions are not. */
+static bool is_drawn(const struct model *model, size_t i)
+{
+    const json_t *event = model->rows[i].event;
+    if (strcmp(ct_json_string(event, "t", ""), "wait") == 0) {
+        return ct_json_integer(event, "dur", 0) >= QUIET_WAIT_NS;
+    }
+    if (is_call(event, "clone") || is_call(event, "clone3")) {
+        return *ct_json_string(event, "text", "");
+    }
+    return !is_tried_again(model, i) && !is_attach(event);
+}
+
+/*
+ * How many rows from i on say the same of the same process: they become one, and *ret_times is how
+ * often it is said. Those that are not drawn do not count.
+ */
+static size_t same_rows(const struct model *model, size_t i, const char *text, size_t *ret_times)
+{
+    json_int_t pid = ct_json_integer(model->rows[i].event, "pid", 0);
     size_t n = 1;
+
+    *ret_times = 1;
     for (; i + n < model->n_rows && model->rows[i + n].event; n++) {
-        const struct model_row *next = &model->rows[i + n];
-        CT_AUTO_FREE char *words = model_event_text(next->event);
-        if (strcmp(words, text) != 0 || ct_json_integer(next->event, "pid", 0) !=
-                                            ct_json_integer(model->rows[i].event, "pid", 0)) {
+        const json_t *next = model->rows[i + n].event;
+        CT_AUTO_FREE char *words = model_event_text(next);
+        bool same = strcmp(words, text) == 0 && ct_json_integer(next, "pid", 0) == pid;
+        if (!same && is_drawn(model, i + n)) {
             break;
         }
+        *ret_times += same && is_drawn(model, i + n);
     }
     return n;
 }
@@ -157,17 +199,20 @@ static size_t print_event(const struct page *page, size_t i)
 {
     const struct model_row *row = &page->model->rows[i];
     json_int_t duration = ct_json_integer(row->event, "dur", 0);
-    CT_AUTO_FREE char *words = model_event_text(row->event);
-    size_t n = same_rows(page->model, i, words);
-    CT_AUTO_FREE char *times = n > 1 ? ct_printf(" (%zu times)", n) : ct_strdup("");
-    CT_AUTO_FREE char *text = duration >= QUIET_WAIT_NS
-                                  ? ct_printf("%s (%.1f ms)%s", words, ms(duration), times)
-                                  : ct_printf("%s%s", words, times);
 
-    if (is_drawn(row->event)) {
-        print_row(page, row->ns, row->role, ct_json_integer(row->event, "pid", 0),
-                  row->ns + duration, page->options->colour ? "·" : ".", row->depth, text);
+    if (!is_drawn(page->model, i)) {
+        return 1;
     }
+    size_t times;
+    CT_AUTO_FREE char *words = model_event_text(row->event);
+    size_t n = same_rows(page->model, i, words, &times);
+    CT_AUTO_FREE char *often = times > 1 ? ct_printf(" (%zu times)", times) : ct_strdup("");
+    CT_AUTO_FREE char *text = duration >= QUIET_WAIT_NS
+                                  ? ct_printf("%s (%.1f ms)%s", words, ms(duration), often)
+                                  : ct_printf("%s%s", words, often);
+
+    print_row(page, row->ns, row->role, ct_json_integer(row->event, "pid", 0), row->ns + duration,
+              page->options->colour ? "·" : ".", row->depth, text);
     return n;
 }
 
