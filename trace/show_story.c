@@ -132,8 +132,8 @@ static void tell_kernel(FILE *out, const struct model *model)
     (void)fprintf(
         out, " %zu process%s made, %zu programs executed, %zu mounts, %zu change%s of the root.",
         processes, processes == 1 ? " was" : "es were", count(model, "exec", NULL),
-        count(model, "call", "mount"), count(model, "call", "pivot_root"),
-        count(model, "call", "pivot_root") == 1 ? "" : "s");
+        count(model, "call", "mount") + count(model, "call", "move_mount"),
+        count(model, "call", "pivot_root"), count(model, "call", "pivot_root") == 1 ? "" : "s");
     if (synced > 0) {
         (void)fprintf(out, " It took %.1f ms to bring records safely to the disk (fsync).",
                       ms(synced));

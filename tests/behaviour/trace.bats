@@ -35,6 +35,38 @@ trace() {
   assert_line --regexp "exit 0"
 }
 
+@test "what gives a program its user and takes its power is decoded" {
+  run -0 trace record -o "$HOME_OF_TEST/t" -- unshare --user --map-root-user \
+    setpriv --bounding-set=-chown --inh-caps=-all --no-new-privs true
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "write '[0-9]+/uid_map' <- '0 0 1'"
+  assert_line --regexp "write '[0-9]+/setgroups' <- 'deny'"
+  assert_line --regexp "prctl PR_CAPBSET_DROP CAP_CHOWN"
+  assert_line --regexp "capset permitted and effective: (all capabilities|CAP_.*)"
+  assert_line --regexp "prctl PR_SET_NO_NEW_PRIVS"
+  run -0 trace record -o "$HOME_OF_TEST/t" -- setpriv --reuid 65534 --regid 65533 --groups 7,8 true
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "setgroups 7 8"
+  assert_line --regexp "setresgid 65533 65533 65533"
+  assert_line --regexp "setresuid 65534 65534 65534"
+}
+
+@test "limits, devices and programs of a container are seen as they reach the kernel" {
+  run -0 trace record -o "$HOME_OF_TEST/t" -- "${CUTAWAY[@]}" run --rm --network none -m 64m busybox true
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "write '.*/memory\.(max|limit_in_bytes)' <- '67108864'"
+  assert_line --regexp "seccomp SECCOMP_SET_MODE_FILTER, a filter of [1-9][0-9]* instructions|PR_SET_SECCOMP, a filter"
+  assert_line --regexp "devices.allow' <- 'c 1:3 rwm'|bpf BPF_PROG_LOAD CGROUP_DEVICE, "
+  assert_line --regexp "fsmount fd [0-9]+"
+  run -0 jq -e -s 'all(.[] | select(.t == "call"); .name | startswith("syscall") | not)' "$HOME_OF_TEST/t"
+}
+
+@test "a program that cannot be executed is seen as a call that failed" {
+  run -127 trace record -o "$HOME_OF_TEST/t" -- /no/such/program
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "client .*execve /no/such/program = ENOENT"
+}
+
 @test "every line of a recording is JSON with the fields of the schema" {
   run -0 trace record -o "$HOME_OF_TEST/t" -- "$BUILD/cutaway" version
   run -0 jq -e -s 'all(.[]; has("t") and has("ns")) and .[0].t == "header" and .[-1].t == "footer" and .[-1].lost == 0' "$HOME_OF_TEST/t"

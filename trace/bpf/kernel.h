@@ -24,11 +24,47 @@ struct mm_struct {
     unsigned long arg_start, arg_end; /* where the arguments stand in user memory */
 };
 
+struct super_block {
+    unsigned long s_magic; /* which kind of file system, as of statfs(2) */
+};
+
+struct inode {
+    struct super_block *i_sb;
+};
+
+struct qstr {
+    const unsigned char *name;
+};
+
+struct dentry {
+    struct dentry *d_parent;
+    struct qstr d_name;
+};
+
+struct path {
+    struct dentry *dentry;
+};
+
+struct file {
+    struct path f_path;
+    struct inode *f_inode;
+};
+
+struct fdtable {
+    unsigned int max_fds;
+    struct file **fd;
+};
+
+struct files_struct {
+    struct fdtable *fdt;
+};
+
 struct task_struct {
     int pid;  /* the thread's number */
     int tgid; /* the process's number */
     int exit_code;
     struct mm_struct *mm;
+    struct files_struct *files;
     struct pid *thread_pid;
 };
 

@@ -16,9 +16,9 @@
  */
 #include <linux/bpf.h>
 
+#include "calls.h"
 #include "kernel.h"
 
-#include <asm/unistd.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -248,92 +248,6 @@ int on_cgroup_attach(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* The first eight bytes of clone3's structure are the flags. */
-static __always_inline unsigned long long clone3_flags(unsigned long pointer)
-{
-    unsigned long long flags = 0;
-    bpf_probe_read_user(&flags, sizeof(flags), (void *)pointer);
-    return flags;
-}
-
-static __always_inline void read_text(struct trace_event *event, int i, unsigned long pointer)
-{
-    if (pointer && i >= 0 && i < TRACE_TEXTS) {
-        bpf_probe_read_user_str(event->text[i], TRACE_TEXT_BYTES, (void *)pointer);
-    }
-}
-
-/* AF_UNIX connections: the path behind the two bytes of the family. */
-static __always_inline int read_unix_path(struct trace_event *event, unsigned long pointer)
-{
-    unsigned short family = 0;
-    bpf_probe_read_user(&family, sizeof(family), (void *)pointer);
-    if (family != 1) {
-        return 0;
-    }
-    read_text(event, 0, pointer + sizeof(family));
-    return 1;
-}
-
-/* Which calls are reported, and which of their arguments are texts. 0: not this one. */
-static __always_inline int describe_call(struct trace_event *event, long id)
-{
-    unsigned long a = event->arg[1], b = event->arg[2], c = event->arg[3];
-
-    switch (id) {
-    case __NR_mount:
-        read_text(event, 0, a);
-        read_text(event, 1, b);
-        read_text(event, 2, c);
-        return 1;
-    case __NR_umount2:
-    case __NR_chroot:
-    case __NR_sethostname:
-    case __NR_fsopen:
-        read_text(event, 0, a);
-        return 1;
-    case __NR_pivot_root:
-        read_text(event, 0, a);
-        read_text(event, 1, b);
-        return 1;
-    case __NR_open_tree:
-    case __NR_mount_setattr:
-    case __NR_fspick:
-        read_text(event, 0, b);
-        return 1;
-    case __NR_move_mount:
-        read_text(event, 0, b);
-        read_text(event, 1, event->arg[4]);
-        return 1;
-    case __NR_fsconfig:
-        read_text(event, 0, c);
-        read_text(event, 1, event->arg[4]);
-        return 1;
-    case __NR_clone3:
-        event->arg[1] = clone3_flags(a);
-        return 1;
-    case __NR_connect:
-        return read_unix_path(event, b);
-    case __NR_prctl: /* no_new_privs, the bounding set, seccomp */
-        return a == 38 || a == 24 || a == 22;
-    case __NR_clone:
-    case __NR_unshare:
-    case __NR_setns:
-    case __NR_capset:
-    case __NR_seccomp:
-    case __NR_fsmount:
-    case __NR_kill:
-    case __NR_tgkill:
-    case __NR_pidfd_send_signal:
-    case __NR_fsync:
-    case __NR_fdatasync:
-    case __NR_syncfs:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 static __always_inline void count_call(unsigned int tgid)
 {
     unsigned long long one = 1, *count = bpf_map_lookup_elem(&calls, &tgid);
@@ -357,6 +271,11 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     }
     count_call(task >> 32);
     bpf_map_update_elem(&current_call, &tid, &id, BPF_ANY);
+    enum reading reading = reading_of(id);
+    if (reading == NOT_REPORTED ||
+        (reading == WRITE && !order_file(PT_REGS_PARM1_CORE_SYSCALL(regs)))) {
+        return 0; /* nearly all calls end here: they must be cheap */
+    }
     struct trace_event *event = new_event(TRACE_CALL);
     if (!event) {
         return 0;
@@ -367,10 +286,16 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     event->arg[3] = PT_REGS_PARM3_CORE_SYSCALL(regs);
     event->arg[4] = PT_REGS_PARM4_CORE_SYSCALL(regs);
     event->arg[5] = PT_REGS_PARM5_CORE_SYSCALL(regs);
-    if (describe_call(event, id)) {
+    if (read_call(event, reading)) {
         bpf_map_update_elem(&entered, &tid, event, BPF_ANY);
     }
     return 0;
+}
+
+/* A program that was executed has its own event; one that could not be is told as a call. */
+static __always_inline int was_executed(const struct trace_event *event)
+{
+    return event->result == 0 && (event->arg[0] == __NR_execve || event->arg[0] == __NR_execveat);
 }
 
 SEC("raw_tp/sys_exit")
@@ -383,7 +308,9 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
     if (event) {
         event->result = (long long)ctx->args[1];
         event->duration_ns = bpf_ktime_get_ns() - event->ns;
-        submit(event);
+        if (!was_executed(event)) {
+            submit(event);
+        }
         bpf_map_delete_elem(&entered, &tid);
     }
     if (bpf_map_lookup_elem(&current_call, &tid)) {
