@@ -186,6 +186,44 @@ static void frames_carry_stream_and_length(void **state)
     assert_memory_equal(frame, "\1\0\0\0\0\0\0\3hi\n", 11);
 }
 
+static void a_log_at_one_moment_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *config = json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
+                                            "max-size", "100", "max-file", "2");
+    struct log_writer *writer = log_writer_open(dir, ID, config, &err);
+    struct log_past past;
+    CT_AUTO_CLOSE int out = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    char text[64] = "";
+    size_t length = 0;
+
+    assert_int_equal(log_write(writer, LOG_STDOUT, "1\n2\n3\n4, unfini", 15, &err), 0);
+    assert_int_equal(log_past_open(dir, ID, &past, &err), 0);
+    const void *begun = log_unfinished(writer, LOG_STDOUT, &length);
+    assert_int_equal(length, 9);
+    assert_memory_equal(begun, "4, unfini", 9);
+    assert_int_equal(log_write(writer, LOG_STDOUT, "shed\n5\n6\n7\n8\n9\n", 15, &err), 0);
+    assert_int_equal(log_writer_close(writer, &err), 0);
+
+    assert_int_equal(log_past_read(&past, &everything, true, out, &err), 0);
+
+    log_past_close(&past);
+    assert_true(pread(out, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, "1\n2\n3\n");
+}
+
+static void there_may_be_no_log_at_all(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    struct log_past past;
+
+    assert_int_equal(log_past_open(dir, ID, &past, &err), 0);
+
+    assert_int_equal(past.n, 0);
+}
+
 static void options_that_mean_nothing_are_refused(void **state)
 {
     (void)state;
@@ -216,6 +254,8 @@ int main(void)
         TEST(a_line_that_power_loss_cut_is_skipped),
         TEST(a_follower_gets_the_rest_and_ends_with_the_container),
         TEST(frames_carry_stream_and_length),
+        TEST(a_log_at_one_moment_stays_as_it_was),
+        TEST(there_may_be_no_log_at_all),
         TEST(options_that_mean_nothing_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

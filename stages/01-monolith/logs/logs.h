@@ -34,6 +34,11 @@ int log_write(struct log_writer *writer, enum log_stream stream, const void *dat
 /* Writes what is left of unfinished lines. */
 int log_writer_close(struct log_writer *writer, struct ct_error *err);
 
+/* What a stream has printed of a line that has no end yet, and that is not in the log therefore.
+ * Borrowed until the next log_write(); *ret_length may be 0. */
+const void *log_unfinished(const struct log_writer *writer, enum log_stream stream,
+                           size_t *ret_length);
+
 struct log_query {
     bool want_stdout, want_stderr, timestamps, details, follow;
     int64_t since_ns, until_ns; /* UNIX time; 0: none */
@@ -47,6 +52,26 @@ struct log_query {
  */
 int log_read(const char *dir, const char *container_id, const struct log_query *query, bool raw,
              int out_fd, int ended_fd, int cancel_fd, struct ct_error *err);
+
+/*
+ * The log as it is at one moment: descriptors, so that neither what is appended later nor rotation
+ * changes it. Opened by the thread that writes, or while nobody does. Of more than LOG_PAST_MAX
+ * rotated files the oldest are left out.
+ */
+#define LOG_PAST_MAX 250 /* one message over a unix socket carries 253 descriptors */
+
+struct log_past {
+    int fds[LOG_PAST_MAX]; /* oldest first; owned */
+    size_t n;
+    int64_t bytes; /* of the newest; the others are whole */
+};
+/* No log: n is 0, and no error. */
+int log_past_open(const char *dir, const char *container_id, struct log_past *ret,
+                  struct ct_error *err);
+/* As log_read(), of which only the streams, timestamps and details of query count. */
+int log_past_read(const struct log_past *past, const struct log_query *query, bool raw, int out_fd,
+                  struct ct_error *err);
+void log_past_close(struct log_past *past);
 
 int log_remove(const char *dir, const char *container_id, struct ct_error *err);
 

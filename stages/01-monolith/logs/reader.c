@@ -34,7 +34,8 @@ struct log_reader {
     int out_fd;
     char *path;
     int fd;
-    char *line; /* an entry that is not whole yet; grows to LOG_ENTRY_MAX_BYTES */
+    int64_t left; /* bytes of fd that are read at most; -1: all */
+    char *line;   /* an entry that is not whole yet; grows to LOG_ENTRY_MAX_BYTES */
     size_t length, size;
     bool too_long;
     bool over;     /* until has passed */
@@ -161,15 +162,22 @@ static int read_rest(struct log_reader *reader, int cancel_fd, struct ct_error *
 
     while (reader->fd >= 0 && !reader->over) {
         struct pollfd cancel = {.fd = cancel_fd, .events = POLLIN};
-        ssize_t n = read(reader->fd, buffer, sizeof(buffer));
+        size_t wanted = sizeof(buffer);
+        if (reader->left >= 0 && reader->left < (int64_t)wanted) {
+            wanted = (size_t)reader->left;
+        }
+        ssize_t n = read(reader->fd, buffer, wanted);
         if (n < 0 && errno != EINTR) {
             return ct_fail(err, errno, "read log '%s'", reader->path);
         }
         if (n == 0 || (cancel_fd >= 0 && poll(&cancel, 1, 0) > 0)) {
             break;
         }
-        if (n > 0 && take_bytes(reader, buffer, (size_t)n, err) < 0) {
-            return -1;
+        if (n > 0) {
+            reader->left -= reader->left > 0 ? n : 0;
+            if (take_bytes(reader, buffer, (size_t)n, err) < 0) {
+                return -1;
+            }
         }
     }
     return 0;
@@ -350,7 +358,7 @@ static int read_and_follow(struct log_reader *reader, const char *dir, int ended
 int log_read(const char *dir, const char *container_id, const struct log_query *query, bool raw,
              int out_fd, int ended_fd, int cancel_fd, struct ct_error *err)
 {
-    struct log_reader reader = {.query = query, .raw = raw, .out_fd = out_fd, .fd = -1};
+    struct log_reader reader = {.query = query, .raw = raw, .out_fd = out_fd, .fd = -1, .left = -1};
     CT_AUTO_CLOSE int made = ct_mkdirs(dir, 0700, err); /* a container that never ran has none */
 
     if (made < 0) {
@@ -362,6 +370,61 @@ int log_read(const char *dir, const char *container_id, const struct log_query *
     free(reader.path);
     free(reader.line);
     return result;
+}
+
+/* ---- the log at one moment ------------------------------------------------------------------ */
+
+int log_past_open(const char *dir, const char *container_id, struct log_past *ret,
+                  struct ct_error *err)
+{
+    struct log_reader reader = {.path = log_path(dir, container_id, NULL), .fd = -1};
+    struct stat status;
+
+    *ret = (struct log_past){0};
+    int number = oldest(&reader);
+    for (number = number < LOG_PAST_MAX ? number : LOG_PAST_MAX - 1; number >= 0; number--) {
+        open_file(&reader, number);
+        if (reader.fd < 0 && errno != ENOENT) {
+            (void)ct_fail(err, errno, "open log '%s'", reader.path);
+            break;
+        }
+        if (reader.fd >= 0) {
+            ret->bytes = fstat(reader.fd, &status) == 0 ? status.st_size : 0;
+            ret->fds[ret->n++] = ct_steal_fd(&reader.fd);
+        }
+    }
+    free(reader.path);
+    if (number >= 0) {
+        log_past_close(ret);
+        return -1;
+    }
+    return 0;
+}
+
+int log_past_read(const struct log_past *past, const struct log_query *query, bool raw, int out_fd,
+                  struct ct_error *err)
+{
+    char name[] = "as it was"; /* for errors: by now it may have another one */
+    struct log_reader reader = {.query = query, .raw = raw, .out_fd = out_fd, .path = name};
+    int result = 0;
+
+    for (size_t i = 0; i < past->n && result == 0; i++) {
+        reader.fd = past->fds[i];
+        reader.left = i + 1 < past->n ? -1 : past->bytes;
+        reader.length = 0; /* what a full disk cut at the end of a file has no other half */
+        reader.too_long = false;
+        result = read_rest(&reader, -1, err);
+    }
+    free(reader.line);
+    return result;
+}
+
+void log_past_close(struct log_past *past)
+{
+    for (size_t i = 0; i < past->n; i++) {
+        ct_cleanup_close(&past->fds[i]);
+    }
+    past->n = 0;
 }
 
 int log_remove(const char *dir, const char *container_id, struct ct_error *err)

@@ -210,6 +210,14 @@ int log_write(struct log_writer *writer, enum log_stream stream, const void *dat
     return result;
 }
 
+const void *log_unfinished(const struct log_writer *writer, enum log_stream stream,
+                           size_t *ret_length)
+{
+    const struct unfinished *line = &writer->streams[stream];
+    *ret_length = line->length;
+    return line->bytes;
+}
+
 int log_writer_close(struct log_writer *writer, struct ct_error *err)
 {
     int result = 0;
