@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -202,23 +203,30 @@ static int start_attached(struct world *w)
     return ends[0];
 }
 
-/* All payload of the stream up to its end. Owned. */
-static char *read_stream(int fd)
+/* Payload of the stream: at least so many bytes, or up to its end. Owned. */
+static char *read_some(int fd, size_t wanted)
 {
     char *text = NULL;
-    size_t length = 0;
+    size_t length = 0, got = 0;
     FILE *stream = open_memstream(&text, &length);
     unsigned char header[8];
     char payload[16384];
 
-    while (recv(fd, header, sizeof(header), MSG_WAITALL) == (ssize_t)sizeof(header)) {
+    while (got < wanted &&
+           recv(fd, header, sizeof(header), MSG_WAITALL) == (ssize_t)sizeof(header)) {
         size_t n = (size_t)header[6] << 8 | header[7];
         assert_true(n <= sizeof(payload));
         assert_int_equal(recv(fd, payload, n, MSG_WAITALL), n);
         (void)fwrite(payload, 1, n, stream);
+        got += n;
     }
     (void)fclose(stream);
     return text;
+}
+
+static char *read_stream(int fd)
+{
+    return read_some(fd, SIZE_MAX);
 }
 
 static char *read_log(const struct world *w)
@@ -415,6 +423,84 @@ static char *make_exec(const struct world *w, const char *script)
     }
     must(ct_json_save_at(dir, name, document, &err), &err);
     return ct_strdup(id);
+}
+
+#define ATTACHES 6
+
+/* What a log had at that moment. Owned. */
+static char *read_past(const struct world *w, struct log_past *past)
+{
+    struct ct_error err = {0};
+    struct log_query query = {.want_stdout = true, .want_stderr = true};
+    CT_AUTO_CLOSE int out = open(w->base, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    must(log_past_read(past, &query, true, out, &err), &err);
+    log_past_close(past);
+    off_t length = lseek(out, 0, SEEK_END);
+    char *text = calloc(1, (size_t)length + 1);
+    assert_int_equal(pread(out, text, (size_t)length, 0), length);
+    return text;
+}
+
+/* Lines "n,", none missing and none twice. from_zero: the first one, too. Returns the last one. */
+static long count(const char *text, bool from_zero)
+{
+    const char *line = from_zero ? text : strchr(text, '\n') + 1; /* it may begin within one */
+    long n = from_zero ? 0 : strtol(line, NULL, 10);
+
+    for (; *line; n++) {
+        char *behind = NULL;
+        assert_int_equal(strtol(line, &behind, 10), n);
+        assert_memory_equal(behind, ",\n", 2);
+        line = behind + 2;
+    }
+    return n - 1;
+}
+
+/*
+ * The program prints without a pause, each line in two pieces. Clients come while it does, each
+ * when the first one has read some more: between each one's log and stream the count goes on.
+ */
+static void attach_while_it_prints(struct world *w, const char *log_config, bool whole)
+{
+    struct ct_error err = {0};
+    struct log_past pasts[ATTACHES];
+    int streams[ATTACHES];
+    make(w, "i=0; while [ ! -e /stop ]; do echo -n $i; echo ,; i=$((i+1)); done", "{}", log_config);
+
+    CT_AUTO_CLOSE int first = start_attached(w);
+    struct monitor_stream how = {.out = true, .err = true};
+    for (size_t i = 0; i < ATTACHES; i++) {
+        CT_AUTO_FREE char *read_meanwhile = read_some(first, 20000);
+        assert_true(strlen(read_meanwhile) >= 20000);
+        must(monitor_attach(w->container, &how, &pasts[i], &streams[i], &err), &err);
+    }
+    CT_AUTO_FREE char *stop = make_exec(w, "touch /stop");
+    must(monitor_exec(w->container, stop, NULL, &err), &err);
+    CT_AUTO_FREE char *rest = read_stream(first);
+    long last = count(rest, false);
+
+    for (size_t i = 0; i < ATTACHES; i++) {
+        CT_AUTO_FREE char *before = read_past(w, &pasts[i]);
+        CT_AUTO_FREE char *after = read_stream(streams[i]);
+        CT_AUTO_FREE char *both = ct_printf("%s%s", before, after);
+        (void)close(streams[i]);
+        assert_true(*before && *after);
+        assert_int_equal(count(both, whole), last);
+    }
+}
+
+static void a_log_and_the_stream_behind_it_are_everything_once(void **state)
+{
+    attach_while_it_prints(*state, "{}", true);
+}
+
+static void rotation_under_way_changes_nothing_of_that(void **state)
+{
+    attach_while_it_prints(*state,
+                           "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":"
+                           "{\"max-size\":\"1k\",\"max-file\":\"20\"}}}",
+                           false);
 }
 
 static json_int_t exec_code(const struct world *w, const char *id)
@@ -787,6 +873,8 @@ int main(int argc, char **argv)
         CASE(a_stream_has_everything_and_closes_after_the_end_is_recorded),
         CASE(the_last_line_of_a_short_life_is_never_lost),
         CASE(what_a_program_leaves_behind_does_not_hold_its_end_up),
+        CASE(a_log_and_the_stream_behind_it_are_everything_once),
+        CASE(rotation_under_way_changes_nothing_of_that),
         CASE(a_missing_program_is_reported_and_leaves_nothing),
         CASE(a_missing_user_is_reported_and_leaves_nothing),
         CASE(a_volume_that_is_gone_is_reported_and_leaves_nothing),

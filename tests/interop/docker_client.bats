@@ -188,10 +188,6 @@ ask() {
   assert_line "400"
   run -0 ask GET '/v1.43/events?filters=%7B%22colour%22%3A%5B%22red%22%5D%7D'
   assert_line "400"
-  docker create --name box busybox true
-  run -0 ask POST '/v1.43/containers/box/attach?stdout=1&logs=1'
-  assert_line "501"
-  assert_output --partial "without 'stream=1'"
   run -0 ask POST /v1.43/build
   assert_line "501"
   run -0 ask GET /v1.43/containers/nobody/logs?stdout=1

@@ -79,6 +79,39 @@ def attached():
     container.remove(force=True)
 
 
+def attached_with_logs():
+    """What was printed before, then the stream: nothing is missing between them, and nothing comes twice."""
+    done = client.containers.run("busybox", ["sh", "-c", "echo out; echo err >&2"], detach=True)
+    done.wait()
+    assert sorted(done.attach(logs=True, stdout=True, stderr=True, demux=True)) == [b"err\n", b"out\n"]
+    assert done.attach(logs=True, stderr=False) == b"out\n"
+    assert done.attach(stdout=True) == b""  # neither log nor stream: nothing
+    # Of a container that does not run the log comes at once, and the stream from its next start on.
+    stream = done.attach(logs=True, stream=True, stderr=False)
+    assert next(stream) == b"out\n"
+    done.start()
+    assert b"".join(stream) == b"out\n"
+    done.remove()
+
+    # Fast, but not so fast that reading it takes a minute.
+    script = "i=0; while [ ! -e /stop ]; do echo -n $i; echo ,; i=$((i+1)); [ $((i%200)) != 0 ] || sleep 0.02; done; echo end"
+    for tty in (False, True):
+        box = client.containers.run("busybox", ["sh", "-c", script], tty=tty, detach=True)
+        streams = []
+        for _ in range(5):
+            streams.append(box.attach(logs=True, stream=True))
+            next(streams[-1])  # it is there
+            assert b"\n" in box.attach(logs=True)  # who only looks disturbs nobody
+        box.exec_run("touch /stop")
+        box.wait()
+        whole = b"".join(box.logs(stream=True))
+        newline = b"\r\n" if tty else b"\n"
+        assert whole.endswith(b"," + newline + b"end" + newline) and whole.startswith(b"0," + newline + b"1,")
+        for stream in streams:
+            assert whole.endswith(b"".join(stream))
+        box.remove()
+
+
 def images():
     image = client.images.get("busybox")
     assert image.tag("mine", tag="1")
@@ -112,6 +145,7 @@ def events():
 
 containers()
 attached()
+attached_with_logs()
 images()
 networks_and_volumes()
 events()

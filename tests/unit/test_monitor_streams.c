@@ -421,6 +421,30 @@ static void the_last_output_is_in_the_log_and_with_the_client(void **state)
     assert_false(is_open(client));
 }
 
+static void who_has_the_log_gets_what_is_not_in_there_yet(void **state)
+{
+    struct fixture *f = *state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *config = json_pack("{s:s,s:{}}", "Type", "json-file", "Config");
+    struct log_writer *log = log_writer_open(f->base, "abc", config, &err);
+    assert_non_null(log);
+    begin(f, (struct streams_config){.log = log});
+    print(f, 1, "whole\nhal");
+    print(f, 2, "oth");
+    spin(f);
+
+    CT_AUTO_CLOSE int client = attach(f, (struct streams_client){.out = true, .unfinished = true});
+    CT_AUTO_CLOSE int other = attach(f, (struct streams_client){.out = true, .err = true});
+    print(f, 1, "f\n");
+    spin(f);
+
+    assert_received(client, "\1\0\0\0\0\0\0\3hal\1\0\0\0\0\0\0\2f\n", 21);
+    assert_received(other, "\1\0\0\0\0\0\0\2f\n", 10); /* from now on, as it always was */
+    assert_int_equal(log_writer_close(log, &err), 0);
+    streams_free(f->streams);
+    f->streams = NULL;
+}
+
 static void who_holds_the_pipe_after_the_end_is_not_waited_for(void **state)
 {
     struct fixture *f = *state;
@@ -551,6 +575,37 @@ static void a_peer_that_goes_away_is_unreachable(void **state)
     (void)close(ends[1]);
 }
 
+static void descriptors_come_with_their_line_and_only_to_who_wants_them(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    int ends[2], pipes[2];
+    CT_AUTO_FREE char *buffer = NULL, *second_buffer = NULL;
+    size_t length = 0, second_length = 0;
+    CT_AUTO_JSON json_t *sent = json_pack("{s:i}", "a", 1);
+    CT_AUTO_JSON json_t *got = NULL, *again = NULL;
+    struct wire_fds came = {.n = 0};
+    char byte = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+
+    assert_int_equal(wire_send_fds(ends[0], sent, pipes, 2, 1000, &err), 0);
+    assert_int_equal(wire_send_fds(ends[0], sent, pipes, 2, 1000, &err), 0);
+    assert_int_equal(wire_receive_fds(ends[1], &buffer, &length, &got, &came, &err), 1);
+    assert_int_equal(wire_receive(ends[1], &second_buffer, &second_length, &again, &err), 1);
+
+    assert_true(json_equal(got, sent) && json_equal(again, sent));
+    assert_int_equal(came.n, 2);
+    assert_int_equal(fcntl(came.fds[0], F_GETFD), FD_CLOEXEC);
+    assert_int_equal(write(came.fds[1], "x", 1), 1); /* it is the pipe's writing end */
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    for (size_t i = 0; i < 2; i++) {
+        (void)close(came.fds[i]);
+        (void)close(pipes[i]);
+        (void)close(ends[i]);
+    }
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -569,11 +624,13 @@ int main(void)
         CASE(a_client_that_does_not_read_stops_neither_program_nor_others),
         CASE(only_a_client_that_is_far_behind_makes_the_program_wait),
         CASE(the_last_output_is_in_the_log_and_with_the_client),
+        CASE(who_has_the_log_gets_what_is_not_in_there_yet),
         CASE(who_holds_the_pipe_after_the_end_is_not_waited_for),
         CASE(what_was_kept_is_read_on),
         CASE(unknown_detach_keys_are_refused),
         CASE(detach_keys_of_ones_own_are_found_across_reads),
         CASE(a_message_takes_not_one_byte_of_what_follows),
+        CASE(descriptors_come_with_their_line_and_only_to_who_wants_them),
         CASE(a_message_without_end_is_refused),
         CASE(a_peer_that_goes_away_is_unreachable),
     };

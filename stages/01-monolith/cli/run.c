@@ -188,7 +188,8 @@ static int run_attached(struct cli *cli, const struct cli_args *args, const char
 {
     bool tty = args_bool(args, "tty");
     bool in = attach_wants(args, "stdin") && args_bool(args, "interactive");
-    struct engine_attach how = {.in = in,
+    struct engine_attach how = {.stream = true,
+                                .in = in,
                                 .out = attach_wants(args, "stdout"),
                                 .err = attach_wants(args, "stderr"),
                                 .detach_keys = args_text(args, "detach-keys", NULL)};
@@ -238,8 +239,11 @@ static int start_attached(struct cli *cli, const struct cli_args *args, const ch
     }
     bool in = args_bool(args, "interactive") && ct_json_bool(document, "Config.OpenStdin", false);
     bool tty = ct_json_bool(document, "Config.Tty", false);
-    struct engine_attach how = {
-        .in = in, .out = true, .err = true, .detach_keys = args_text(args, "detach-keys", NULL)};
+    struct engine_attach how = {.stream = true,
+                                .in = in,
+                                .out = true,
+                                .err = true,
+                                .detach_keys = args_text(args, "detach-keys", NULL)};
     const char *id = ct_json_string(document, "Id", ref);
     bool removed = ct_json_bool(document, "HostConfig.AutoRemove", false);
     CT_AUTO_CLOSE int fd = -1;
@@ -297,8 +301,11 @@ static int run_attach(struct cli *cli, const struct cli_args *args, struct ct_er
     bool in = !args_bool(args, "no-stdin") && ct_json_bool(document, "Config.OpenStdin", false);
     bool tty = ct_json_bool(document, "Config.Tty", false);
     const char *id = ct_json_string(document, "Id", ref);
-    struct engine_attach how = {
-        .in = in, .out = true, .err = true, .detach_keys = args_text(args, "detach-keys", NULL)};
+    struct engine_attach how = {.stream = true,
+                                .in = in,
+                                .out = true,
+                                .err = true,
+                                .detach_keys = args_text(args, "detach-keys", NULL)};
     CT_AUTO_CLOSE int fd = -1;
     struct engine_wait *wait = engine_wait_open(cli->engine, id, "not-running", err);
     int result = -1;

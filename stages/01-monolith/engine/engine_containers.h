@@ -67,10 +67,13 @@ void engine_wait_close(struct engine_wait *wait);
  * POST /containers/{ref}/attach. *ret_fd (owned): a connected stream socket; we write stdin to it
  * and half-close it at the end, and read stdcopy frames (raw bytes with Tty). On a container that
  * does not run yet the stream is held by this engine handle and joined at the next start through
- * the same handle, from the first byte. logs: what was printed before comes first.
+ * the same handle, from the first byte.
+ * logs: what was printed before comes first, of the streams out and err. stream: what is printed
+ * from now on; without it the log is all, and then the end. With both nothing is lost between them
+ * and nothing comes twice.
  */
 struct engine_attach {
-    bool in, out, err, logs;
+    bool in, out, err, logs, stream;
     const char *detach_keys; /* NULL: "ctrl-p,ctrl-q" */
 };
 int engine_container_attach(struct engine *engine, const char *ref, const struct engine_attach *how,

@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "engine_images.h"
 #include "images.h"
+#include "logs.h"
 #include "monitor.h"
 #include "networks.h"
 #include "places.h"
@@ -132,6 +133,17 @@ int engine_wait_stopped(struct engine *engine, struct container *container, int 
  * handle. Owned: engine_free_pending(), which closes the monitor's ends. */
 struct engine_pending *engine_take_pending(struct engine *engine, const char *id);
 void engine_free_pending(struct engine_pending *list);
+
+/* replay.c: what was printed before an attach, and then its stream, as one stream. */
+struct replay {
+    struct log_past past;
+    struct log_query query; /* of the log */
+    bool raw;
+    int program; /* the stream that goes on behind the log; -1: none */
+};
+/* Takes the replay's descriptors over in any case. *ret_fd is owned. */
+int replay_begin(struct replay *replay, int *ret_fd, struct ct_error *err);
+
 /* containers of remove.c and prune.c: everything of a stopped, locked container. */
 int engine_discard_container(struct engine *engine, struct container *container, bool volumes,
                              struct ct_error *err);

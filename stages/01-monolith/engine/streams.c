@@ -97,30 +97,101 @@ static int attach_later(struct engine *engine, const struct container *container
     return 0;
 }
 
+static int check_not_paused(const struct container *container, struct ct_error *err)
+{
+    return strcmp(container_status(container), "paused") != 0
+               ? 0
+               : ct_refuse(err, CT_CONFLICT,
+                           "you cannot attach to a paused container, unpause it first");
+}
+
+static int open_stream(struct engine *engine, struct container *container,
+                       const struct engine_attach *how, struct log_past *ret_past, int *ret_fd,
+                       struct ct_error *err)
+{
+    struct monitor_stream wanted = {
+        .in = how->in, .out = how->out, .err = how->err, .detach_keys = how->detach_keys};
+
+    return container_is_running(container)
+               ? monitor_attach(container, &wanted, ret_past, ret_fd, err)
+               : attach_later(engine, container, how, ret_fd, err);
+}
+
+/* The log alone, as it is now. A monitor is asked for it, because only that knows of no rotation
+ * meanwhile; what else it gives is let go. */
+static int open_log(struct container *container, struct log_past *ret, struct ct_error *err)
+{
+    CT_AUTO_FREE char *dir = container_log_dir(container);
+    CT_AUTO_CLOSE int stream = -1;
+    struct monitor_stream nothing = {.fd = -1};
+
+    return container_is_running(container) ? monitor_attach(container, &nothing, ret, &stream, err)
+                                           : log_past_open(dir, container->id, ret, err);
+}
+
+/* The stream behind the log, or one of them. The caller holds the lock unless the container runs.
+ */
+static int open_replay(struct engine *engine, struct container *container,
+                       const struct engine_attach *how, int *ret_fd, struct ct_error *err)
+{
+    bool running = container_is_running(container);
+    struct replay replay = {.program = -1,
+                            .raw = ct_json_bool(container->config, "Config.Tty", false),
+                            .query = {.want_stdout = how->out, .want_stderr = how->err}};
+
+    if (how->logs && !(running && how->stream) && open_log(container, &replay.past, err) < 0) {
+        return -1;
+    }
+    if (how->stream && open_stream(engine, container, how, running ? &replay.past : NULL,
+                                   &replay.program, err) < 0) {
+        log_past_close(&replay.past);
+        return -1;
+    }
+    return replay_begin(&replay, ret_fd, err);
+}
+
+static int attach(struct engine *engine, struct container *container,
+                  const struct engine_attach *how, int *ret_fd, struct ct_error *err)
+{
+    if (check_not_paused(container, err) < 0) {
+        return -1;
+    }
+    int result = how->stream && !how->logs ? open_stream(engine, container, how, NULL, ret_fd, err)
+                                           : open_replay(engine, container, how, ret_fd, err);
+    if (result == 0) {
+        engine_container_event(engine, container, "attach", NULL, NULL);
+    }
+    return result;
+}
+
+/* Locked, it cannot be started between a look at its log and the wait for its stream. */
+static int attach_locked(struct engine *engine, const char *ref, const struct engine_attach *how,
+                         int *ret_fd, struct ct_error *err)
+{
+    struct container *container = engine_lock_container(engine, ref, err);
+    int result = container ? attach(engine, container, how, ret_fd, err) : -1;
+
+    container_free(container);
+    return result;
+}
+
+/* A container that ends just now is no failure for who wants to see what it printed. */
+static bool may_have_ended(const struct ct_error *err)
+{
+    return err->kind == CT_CONFLICT || err->kind == CT_UNREACHABLE;
+}
+
 int engine_container_attach(struct engine *engine, const char *ref, const struct engine_attach *how,
                             int *ret_fd, struct ct_error *err)
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_ATTACH, "engine_container_attach(%s)", ref);
     struct container *container = engine_find_container(engine, ref, err);
-    if (!container) {
-        return ct_while(err, "attach to '%.64s'", ref);
-    }
-    int result;
-    if (how->logs && container_is_running(container)) {
-        result =
-            ct_refuse(err, CT_UNSUPPORTED, "attach with logs: it comes with stage 02-split-client");
-        (void)ct_hint(err, "read them with 'logs' first");
-    } else if (strcmp(container_status(container), "paused") == 0) {
-        result = ct_refuse(err, CT_CONFLICT,
-                           "you cannot attach to a paused container, unpause it first");
-    } else if (container_is_running(container)) {
-        result =
-            monitor_attach(container, how->in, how->out, how->err, how->detach_keys, ret_fd, err);
-    } else {
-        result = attach_later(engine, container, how, ret_fd, err);
-    }
-    if (result == 0) {
-        engine_container_event(engine, container, "attach", NULL, NULL);
+    bool needs_lock = container && how->logs && !container_is_running(container);
+    int result = container && !needs_lock ? attach(engine, container, how, ret_fd, err) : -1;
+
+    if (container && how->logs && result < 0 && (needs_lock || may_have_ended(err))) {
+        ct_error_clear(err);
+        result = attach_locked(engine, ref, how, ret_fd, err);
     }
     container_free(container);
     return result < 0 ? ct_while(err, "attach to '%.64s'", ref) : 0;

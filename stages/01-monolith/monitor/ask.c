@@ -8,6 +8,7 @@
  */
 #define CT_LAYER "monitor"
 #include "containers.h"
+#include "logs.h"
 #include "monitor.h"
 #include "wire.h"
 
@@ -45,8 +46,8 @@ static int dial(const struct container *container, struct ct_error *err)
     return ct_steal_fd(&fd);
 }
 
-/* Waits for the reply line. *ret is owned. */
-static int await_reply(int fd, json_t **ret, struct ct_error *err)
+/* Waits for the reply line. *ret is owned. ret_fds: what came along; NULL: nothing is expected. */
+static int await_reply(int fd, json_t **ret, struct wire_fds *ret_fds, struct ct_error *err)
 {
     int64_t deadline_ns = ct_monotonic_ns() + REPLY_LIMIT_MS * 1000000LL;
     CT_AUTO_FREE char *buffer = NULL;
@@ -59,7 +60,7 @@ static int await_reply(int fd, json_t **ret, struct ct_error *err)
             return ready < 0 ? -1
                              : ct_refuse(err, CT_UNREACHABLE, "the monitor did not answer in time");
         }
-        int result = wire_receive(fd, &buffer, &length, ret, err);
+        int result = wire_receive_fds(fd, &buffer, &length, ret, ret_fds, err);
         if (result != 0) {
             return result < 0 ? -1 : 0;
         }
@@ -73,10 +74,10 @@ static const char *verb_of(const json_t *request)
 
 /*
  * Asks and waits. request is given away. ret_fd NULL: the connection ends; else it is the stream.
- * Returns the reply (owned), or NULL.
+ * ret_fds: see await_reply(). Returns the reply (owned), or NULL.
  */
-static json_t *ask(const struct container *container, json_t *given, int *ret_fd,
-                   struct ct_error *err)
+static json_t *ask_with_fds(const struct container *container, json_t *given, int *ret_fd,
+                            struct wire_fds *ret_fds, struct ct_error *err)
 {
     CT_AUTO_JSON json_t *request = given;
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REQUEST, "monitor.sock %s", verb_of(request));
@@ -87,7 +88,7 @@ static json_t *ask(const struct container *container, json_t *given, int *ret_fd
     ct_json_set_string(request, "traceparent", ct_span_context(context));
 
     if (fd < 0 || wire_send(fd, request, SEND_LIMIT_MS, err) < 0 ||
-        await_reply(fd, &reply, err) < 0) {
+        await_reply(fd, &reply, ret_fds, err) < 0) {
         return NULL;
     }
     const json_t *failure = json_object_get(reply, "error");
@@ -99,6 +100,12 @@ static json_t *ask(const struct container *container, json_t *given, int *ret_fd
         *ret_fd = ct_steal_fd(&fd);
     }
     return ct_steal(reply);
+}
+
+static json_t *ask(const struct container *container, json_t *request, int *ret_fd,
+                   struct ct_error *err)
+{
+    return ask_with_fds(container, request, ret_fd, NULL, err);
 }
 
 /* The same, where only the outcome counts. */
@@ -118,12 +125,32 @@ static json_t *result_of(json_t *reply, struct ct_error *err)
     return result;
 }
 
-int monitor_attach(struct container *container, bool in, bool out, bool err_stream,
-                   const char *detach_keys, int *ret_fd, struct ct_error *err)
+/* The files of the log, as they came with the reply. Those that are too many are closed. */
+static void take_past(const struct wire_fds *came, const json_t *reply, struct log_past *ret)
 {
-    json_t *request = json_pack("{s:s,s:b,s:b,s:b,s:s*}", "do", "attach", "in", in, "out", out,
-                                "err", err_stream, "detachKeys", detach_keys);
-    CT_AUTO_JSON json_t *reply = ask(container, request, ret_fd, err);
+    *ret = (struct log_past){.bytes = ct_json_integer(reply, "logBytes", 0)};
+    for (size_t i = 0; i < came->n; i++) {
+        if (reply && ret->n < LOG_PAST_MAX) {
+            ret->fds[ret->n++] = came->fds[i];
+        } else {
+            (void)close(came->fds[i]);
+        }
+    }
+}
+
+int monitor_attach(struct container *container, const struct monitor_stream *how,
+                   struct log_past *ret_past, int *ret_fd, struct ct_error *err)
+{
+    json_t *request =
+        json_pack("{s:s,s:b,s:b,s:b,s:b,s:s*}", "do", "attach", "in", how->in, "out", how->out,
+                  "err", how->err, "logs", ret_past != NULL, "detachKeys", how->detach_keys);
+    struct wire_fds came = {.n = 0};
+    CT_AUTO_JSON json_t *reply =
+        ask_with_fds(container, request, ret_fd, ret_past ? &came : NULL, err);
+
+    if (ret_past) {
+        take_past(&came, reply, ret_past);
+    }
     return reply ? 0 : -1;
 }
 

@@ -39,6 +39,7 @@
 #include <sys/types.h>
 
 struct container;
+struct log_past;
 
 /* Where things are, for the process that stays: passed on its command line, so all paths absolute.
  */
@@ -81,8 +82,10 @@ int monitor_discard(const struct monitor_paths *paths, struct container *contain
                     struct ct_error *err);
 
 /* Requests to a living monitor; CT_CONFLICT "container … is not running" when there is none. */
-int monitor_attach(struct container *container, bool in, bool out, bool err_stream,
-                   const char *detach_keys, int *ret_fd, struct ct_error *err);
+/* Its stream from now on. how->fd does not count. ret_past (owned; NULL: not wanted): the log up to
+ * there, so that the two together are everything, and nothing twice. */
+int monitor_attach(struct container *container, const struct monitor_stream *how,
+                   struct log_past *ret_past, int *ret_fd, struct ct_error *err);
 int monitor_resize(struct container *container, const char *exec_id, unsigned height,
                    unsigned width,
                    struct ct_error *err); /* exec_id NULL: the container's terminal */

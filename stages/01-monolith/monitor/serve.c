@@ -5,6 +5,7 @@
  * Man:        unix(7) (SO_PEERCRED).
  */
 #define CT_LAYER "monitor"
+#include "logs.h"
 #include "monitor_internal.h"
 #include "spec.h"
 #include "wire.h"
@@ -50,6 +51,32 @@ static int need_run(const struct monitor *monitor, struct ct_error *err)
                                     container_name(monitor->container));
 }
 
+/*
+ * The log as it is now. Nothing is read from the program and nothing rotates between this and the
+ * attach, for that is done by this very thread: what is not in these files comes in the stream.
+ */
+static int open_past(const struct monitor *monitor, struct log_past *ret, struct ct_error *err)
+{
+    CT_AUTO_FREE char *dir = container_log_dir(monitor->container);
+    return log_past_open(dir, monitor->container->id, ret, err);
+}
+
+/* Attach with the log: its files go along with the reply. */
+static int reply_with_past(struct connection *connection, json_t *reply, struct ct_error *err)
+{
+    struct log_past past;
+
+    if (open_past(connection->monitor, &past, err) < 0) {
+        return -1;
+    }
+    loop_unwatch(connection->source);
+    connection->source = NULL;
+    ct_json_set(reply, "logBytes", json_integer(past.bytes));
+    int result = wire_send_fds(connection->fd, reply, past.fds, past.n, REPLY_LIMIT_MS, err);
+    log_past_close(&past);
+    return result;
+}
+
 /* The reply goes out before the first byte of the stream. */
 static int reply_and_keep(struct connection *connection, json_t *reply, struct ct_error *err)
 {
@@ -62,7 +89,9 @@ static int do_attach(struct connection *connection, const json_t *request, json_
                      struct ct_error *err)
 {
     struct monitor *monitor = connection->monitor;
+    bool logs = ct_json_bool(request, "logs", false);
     struct streams_client client = {.fd = connection->fd,
+                                    .unfinished = logs,
                                     .in = ct_json_bool(request, "in", false),
                                     .out = ct_json_bool(request, "out", false),
                                     .err = ct_json_bool(request, "err", false),
@@ -70,7 +99,7 @@ static int do_attach(struct connection *connection, const json_t *request, json_
     struct detach keys;
 
     if (need_run(monitor, err) < 0 || detach_parse(client.detach_keys, &keys, err) < 0 ||
-        reply_and_keep(connection, reply, err) < 0 ||
+        (logs ? reply_with_past : reply_and_keep)(connection, reply, err) < 0 ||
         streams_attach(monitor->streams, &client, err) < 0) {
         return -1;
     }

@@ -295,6 +295,17 @@ static void write_log(const struct streams *streams, enum log_stream stream, con
     }
 }
 
+/* stdcopy: Docker's frame (API 1.43, "Stream format"). */
+static void make_head(unsigned char head[static 8], enum log_stream stream, size_t length)
+{
+    head[0] = (unsigned char)stream;
+    head[1] = head[2] = head[3] = 0;
+    head[4] = (unsigned char)(length >> 24);
+    head[5] = (unsigned char)(length >> 16);
+    head[6] = (unsigned char)(length >> 8);
+    head[7] = (unsigned char)length;
+}
+
 /* One chunk from the program to everybody. */
 static void pump_output(struct output *output)
 {
@@ -311,12 +322,7 @@ static void pump_output(struct output *output)
         close_fd(&output->fd);
         return;
     }
-    frame[0] = (unsigned char)output->stream;
-    frame[1] = frame[2] = frame[3] = 0;
-    frame[4] = (unsigned char)(n >> 24);
-    frame[5] = (unsigned char)(n >> 16);
-    frame[6] = (unsigned char)(n >> 8);
-    frame[7] = (unsigned char)n;
+    make_head(frame, output->stream, (size_t)n);
     write_log(streams, output->stream, frame + 8, (size_t)n);
     deliver(streams, output->stream, frame, (size_t)n);
     watch_outputs(streams);
@@ -457,6 +463,29 @@ static void client_ready(void *context, uint32_t events)
     watch_outputs(streams);
 }
 
+/* The beginnings of lines that the log will have when they are whole. -1: the client is gone. */
+static int send_unfinished(const struct streams *streams, struct client *client)
+{
+    int result = 0;
+
+    for (int stream = LOG_STDOUT; streams->config.log && stream <= LOG_STDERR; stream++) {
+        unsigned char head[8];
+        size_t length = 0;
+        const void *begun = log_unfinished(streams->config.log, (enum log_stream)stream, &length);
+        if (length == 0 || result < 0 || !(stream == LOG_STDOUT ? client->out : client->err)) {
+            continue;
+        }
+        make_head(head, (enum log_stream)stream, length);
+        if (!streams->config.terminal) {
+            result = client_send(client, head, sizeof(head), streams->config.spill_dir);
+        }
+        if (result == 0) {
+            result = client_send(client, begun, length, streams->config.spill_dir);
+        }
+    }
+    return result;
+}
+
 int streams_attach(struct streams *streams, const struct streams_client *wanted,
                    struct ct_error *err)
 {
@@ -474,6 +503,10 @@ int streams_attach(struct streams *streams, const struct streams_client *wanted,
     client->streams = streams;
     client->next = streams->clients;
     streams->clients = client;
+    if (wanted->unfinished && send_unfinished(streams, client) < 0) {
+        remove_client(streams, client); /* gone already: no failure of ours */
+        return 0;
+    }
     watch_client(streams, client);
     return 0;
 }

@@ -55,6 +55,7 @@ int streams_begin(struct streams *streams, struct ct_error *err);
 struct streams_client {
     int fd; /* a connected stream socket; owned by the streams when attach succeeds */
     bool in, out, err;
+    bool unfinished;         /* it has the log, and needs what of a line is not in there yet */
     const char *detach_keys; /* NULL: the default */
 };
 int streams_attach(struct streams *streams, const struct streams_client *client,

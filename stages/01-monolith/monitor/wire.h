@@ -24,6 +24,10 @@ struct sockaddr_un wire_address(int run_fd);
 
 /* Sends one document as a line, all of it, within timeout_ms. 0, or -1: CT_UNREACHABLE. */
 int wire_send(int fd, const json_t *document, int timeout_ms, struct ct_error *err);
+/* The same with descriptors, at most WIRE_FDS_MAX, which stay the caller's. */
+#define WIRE_FDS_MAX 253 /* the kernel's SCM_MAX_FD */
+int wire_send_fds(int fd, const json_t *document, const int *fds, size_t n_fds, int timeout_ms,
+                  struct ct_error *err);
 
 /*
  * Takes what has come of a line. *buffer (NULL at first) and *length grow; owned by the caller.
@@ -31,5 +35,14 @@ int wire_send(int fd, const json_t *document, int timeout_ms, struct ct_error *e
  * CT_UNREACHABLE (the peer closed), CT_INVALID.
  */
 int wire_receive(int fd, char **buffer, size_t *length, json_t **ret, struct ct_error *err);
+
+/* Descriptors that came with a line. Owned. */
+struct wire_fds {
+    int fds[WIRE_FDS_MAX];
+    size_t n;
+};
+/* As wire_receive(); descriptors are added to *ret_fds, in any case the caller's to close. */
+int wire_receive_fds(int fd, char **buffer, size_t *length, json_t **ret, struct wire_fds *ret_fds,
+                     struct ct_error *err);
 
 #endif

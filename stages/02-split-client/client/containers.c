@@ -198,7 +198,7 @@ int engine_container_attach(struct engine *engine, const char *ref, const struct
                             int *ret_fd, struct ct_error *err)
 {
     struct call call = call_new(engine, REST_CONTAINER_ATTACH, ref);
-    call_bool(&call, "stream", true);
+    call_bool(&call, "stream", how->stream);
     call_bool(&call, "stdin", how->in);
     call_bool(&call, "stdout", how->out);
     call_bool(&call, "stderr", how->err);

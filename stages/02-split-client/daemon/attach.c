@@ -33,16 +33,13 @@ int post_container_attach(struct rest_request *request, struct rest_reply *reply
                                 .out = query_bool(request, "stdout", false),
                                 .err = query_bool(request, "stderr", false),
                                 .logs = query_bool(request, "logs", false),
+                                .stream = query_bool(request, "stream", false),
                                 .detach_keys = detach_keys(request)};
     bool raw = has_terminal(request, err);
     int fd = -1;
 
     if (err->kind != CT_NONE) {
         return -1;
-    }
-    if (!query_bool(request, "stream", false)) {
-        (void)ct_refuse(err, CT_UNSUPPORTED, "attach to '%.64s' without 'stream=1'", request->name);
-        return ct_hint(err, "GET /containers/{id}/logs has what was printed so far");
     }
     if (engine_container_attach(request->engine, request->name, &how, &fd, err) < 0) {
         return -1;
