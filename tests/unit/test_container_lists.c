@@ -31,26 +31,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- the clock: an hour passes by one addition ----------------------------------------------- */
+/* ---- the clock: it stands still, and an hour passes by one addition -------------------------- */
 
-static _Atomic int64_t ahead_ns;
+static _Atomic int64_t now_ns;
 int64_t __real_ct_now_ns(void);
 int64_t __wrap_ct_now_ns(void);
 
 int64_t __wrap_ct_now_ns(void)
 {
-    return __real_ct_now_ns() + ahead_ns;
+    return now_ns;
 }
 
+/* Then every file is old enough to be believed. */
 static void an_hour_passes(void)
 {
-    ahead_ns = INT64_C(3600) * 1000000000;
+    now_ns = __real_ct_now_ns() + INT64_C(3600) * 1000000000;
 }
 
-/* From now on the store believes no file that is written, as it should: it was just now. */
-static void the_clock_is_right_again(void)
+/* Then no file is that is written from now on. */
+static void the_clock_stands_still(void)
 {
-    ahead_ns = 0;
+    now_ns = __real_ct_now_ns();
 }
 
 /* ---- stores and records ---------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ static int setup(void **state)
     static struct fixture f;
     struct ct_error err = {0};
 
-    ahead_ns = 0;
+    the_clock_stands_still();
     (void)snprintf(f.base, sizeof(f.base), "/tmp/cutaway-test-XXXXXX");
     assert_non_null(mkdtemp(f.base));
     f.dir = ct_join(f.base, "containers");
@@ -255,7 +256,7 @@ static void every_one_of_many_changes_is_seen_at_once(void **state)
     struct fixture *f = *state;
     static const char *const states[] = {"paused", "exited"}; /* of one length */
     plant_known(f);
-    the_clock_is_right_again();
+    the_clock_stands_still();
 
     for (size_t i = 0; i < 20; i++) {
         save_status(f, states[i % 2]);
@@ -425,7 +426,7 @@ static void without_any_file_left_the_list_fails_and_is_not_shorter(void **state
     assert_string_equal(err.hint, "raise the limit of open files (ulimit -n)");
 }
 
-#define CHANGES 50
+#define CHANGES 30
 
 struct race {
     struct container_store *store;
@@ -462,7 +463,7 @@ static void threads_that_list_while_it_changes_see_nothing_stale(void **state)
     plant(f, WEB, "web", "exited");
     an_hour_passes();
     container_list_free(list(f, 2));
-    the_clock_is_right_again();
+    the_clock_stands_still();
     struct container *web = container_find(f->other, WEB, &err);
     assert_non_null(web);
     ct_json_set(web->state, "RestartCount", json_integer(0));

@@ -28,7 +28,7 @@ struct container_store {
     int names_fd;          /* DIR/names: one symlink for each name */
     int trash_fd;          /* DIR/trash: records that are not there yet, or no more */
     pthread_mutex_t mutex; /* guards known */
-    struct copies known;   /* what the last list has read */
+    struct copies known;   /* what the last list has read, by id */
 };
 
 /* containers.c: how long a change of the store (create, rename, delete) waits for another one. */

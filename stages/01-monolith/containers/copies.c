@@ -28,9 +28,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The coarsest clock of a file system that we may stand on: FAT's, 2 s; ext4's small inodes: 1 s.
+/*
+ * How far apart two changes are that surely have two stamps. The kernel's clock for files ticks at
+ * least every 10 ms; a file system that has only whole seconds (ext4 with small inodes, NFS) shows
+ * it by a fraction of 0.
  */
-#define TICK_NS 2000000000
+#define TICK_NS         INT64_C(50000000)
+#define TICK_SECONDS_NS INT64_C(2000000000)
 
 /* What tells one content of a file from another. */
 struct stamp {
@@ -76,10 +80,11 @@ static struct stamp take_stamp(int dir_fd, const char *name)
         return (struct stamp){0};
     }
     int64_t changed_ns = status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec;
+    int64_t tick_ns = status.st_ctim.tv_nsec ? TICK_NS : TICK_SECONDS_NS;
     return (struct stamp){.inode = status.st_ino,
                           .size_bytes = status.st_size,
                           .changed = status.st_ctim,
-                          .counts = ct_now_ns() - changed_ns > TICK_NS};
+                          .counts = ct_now_ns() - changed_ns > tick_ns};
 }
 
 static bool is_same(const struct stamp *kept, const struct stamp *now)
@@ -262,41 +267,33 @@ static int read_all(const struct container_store *store, const struct copies *kn
     return result;
 }
 
-/* Several threads may list at a time: each holds what was known when it began. */
-static struct copies recall(struct container_store *store)
+/* The copies of all records, and from now on they are what is known: what was removed is forgotten.
+ */
+static int renew(struct container_store *store, struct copies *all, struct ct_error *err)
 {
-    (void)pthread_mutex_lock(&store->mutex);
-    struct copies known = copies_hold(&store->known);
-    (void)pthread_mutex_unlock(&store->mutex);
-    return known;
-}
-
-/* What is no more in the list is forgotten with it. */
-static void remember(struct container_store *store, const struct copies *all)
-{
+    if (read_all(store, &store->known, all, err) < 0) {
+        return -1;
+    }
     struct copies known = copies_hold(all);
-
-    (void)pthread_mutex_lock(&store->mutex);
-    struct copies before = store->known;
+    copies_done(&store->known);
     store->known = known;
-    (void)pthread_mutex_unlock(&store->mutex);
-    copies_done(&before);
+    return 0;
 }
 
 const struct container **container_list(struct container_store *store, struct ct_error *err)
 {
-    struct copies known = recall(store);
     struct copies all = {0};
-    int result = read_all(store, &known, &all, err);
+
+    /* One thread at a time: the others then find what it has read, instead of reading it, too. */
+    (void)pthread_mutex_lock(&store->mutex);
+    int result = renew(store, &all, err);
+    (void)pthread_mutex_unlock(&store->mutex);
     const struct container **list =
         result == 0 ? calloc(all.n + 1, sizeof(struct container *)) : NULL;
-
-    copies_done(&known);
     if (!list) {
         copies_done(&all);
         return result == 0 ? ct_fail_null(err, ENOMEM, "list the containers") : NULL;
     }
-    remember(store, &all);
     for (size_t i = 0; i < all.n; i++) {
         list[i] = &all.copy[i]->container; /* the list holds them from now on */
     }
