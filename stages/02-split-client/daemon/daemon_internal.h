@@ -33,13 +33,13 @@ typedef int (*produce_fn)(void *context, int out_fd, int cancel_fd, struct ct_er
 /* What is answered. Filled in by the reply_… functions below; released by the server. */
 struct rest_reply {
     unsigned status;
-    json_t *json;       /* the body, or NULL */
-    char *json_text;    /* the body as JSON that is text already, or NULL */
-    const char *text;   /* the body as plain text, static; or NULL */
-    const char *type;   /* Content-Type of a stream */
-    char *stat;         /* REST_STAT_HEADER, or NULL */
-    produce_fn produce; /* the body is a stream; or NULL */
-    void *context;      /* of produce; given to release */
+    json_t *json;               /* the body, or NULL */
+    char *json_text;            /* the body as JSON that is text already, or NULL */
+    struct MHD_Response *ready; /* the whole response, made before and shared; or NULL */
+    const char *type;           /* Content-Type of a stream */
+    char *stat;                 /* REST_STAT_HEADER, or NULL */
+    produce_fn produce;         /* the body is a stream; or NULL */
+    void *context;              /* of produce; given to release */
     void (*release)(void *context);
     bool prompt;   /* the header goes out before the first byte of the body is there */
     int hijack_fd; /* the connection becomes this stream; or -1 */
@@ -79,7 +79,7 @@ const json_t *request_body(const struct rest_request *request, struct ct_error *
  */
 int reply_empty(struct rest_reply *reply, unsigned status);
 int reply_json(struct rest_reply *reply, unsigned status, json_t *json);
-int reply_text(struct rest_reply *reply, const char *text); /* 200; a literal */
+int reply_pong(struct rest_reply *reply, bool with_body); /* 200 */
 /* texts.c: 200; a list of containers' summaries (given away). complete: none is left out. */
 int reply_summaries(struct rest_reply *reply, json_t *list, bool complete, struct ct_error *err);
 int reply_stream(struct rest_reply *reply, const char *type, produce_fn produce, void *context,

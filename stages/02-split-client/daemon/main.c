@@ -22,6 +22,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,6 +326,9 @@ int main(int argc, char **argv)
     if (argp_parse(&argp, argc, argv, 0, NULL, &daemon.options) != 0) {
         return 1;
     }
+    /* What one thread has read another one frees. With an arena for each, as is the C library's
+     * habit, several times the memory would be held that is in use. */
+    (void)mallopt(M_ARENA_MAX, 2);
     int result = run_daemon(&daemon, &err);
     stop_serving(&daemon);
     engine_close(daemon.engine);

@@ -14,6 +14,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,13 +29,6 @@ int reply_json(struct rest_reply *reply, unsigned status, json_t *json)
 {
     reply->status = status;
     reply->json = json;
-    return 0;
-}
-
-int reply_text(struct rest_reply *reply, const char *text)
-{
-    reply->status = MHD_HTTP_OK;
-    reply->text = text;
     return 0;
 }
 
@@ -140,25 +134,13 @@ static struct MHD_Response *json_response(const json_t *json)
     return json_text_response(ct_json_text(json));
 }
 
-static struct MHD_Response *text_response(const char *text)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
-    if (response) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                      "text/plain; charset=utf-8");
-    }
-    return response;
-}
-
 static struct MHD_Response *empty_response(void)
 {
     return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 }
 
 /* What every answer says, so that a client can negotiate with any of them. */
-static void add_common_headers(const struct rest_request *request, const struct rest_reply *reply,
-                               struct MHD_Response *response)
+static void add_common_headers(struct MHD_Response *response)
 {
     CT_AUTO_FREE char *version = ct_printf("1.%d", REST_VERSION_MAX);
 
@@ -167,14 +149,6 @@ static void add_common_headers(const struct rest_request *request, const struct 
     (void)MHD_add_response_header(response, "Ostype", "linux");
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER,
                                   "Cutaway/" CUTAWAY_VERSION " (linux)");
-    if (reply->stat) {
-        (void)MHD_add_response_header(response, REST_STAT_HEADER, reply->stat);
-    }
-    if (request->endpoint == REST_PING || request->endpoint == REST_PING_HEAD) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                      "no-cache, no-store, must-revalidate");
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_PRAGMA, "no-cache");
-    }
 }
 
 static struct MHD_Response *make_response(struct rest_request *request, struct rest_reply *reply,
@@ -195,15 +169,17 @@ static struct MHD_Response *make_response(struct rest_request *request, struct r
     }
     return reply->json        ? json_response(reply->json)
            : reply->json_text ? json_text_response(ct_steal(reply->json_text))
-           : reply->text      ? text_response(reply->text)
                               : empty_response();
 }
 
 enum MHD_Result reply_send(struct rest_request *request, struct rest_reply *reply)
 {
     struct ct_error err = {0};
-    struct MHD_Response *response = make_response(request, reply, &err);
 
+    if (reply->ready) {
+        return MHD_queue_response(request->connection, reply->status, reply->ready);
+    }
+    struct MHD_Response *response = make_response(request, reply, &err);
     if (!response) {
         if (err.kind == CT_NONE) {
             (void)ct_fail(&err, ENOMEM, "answer");
@@ -214,11 +190,55 @@ enum MHD_Result reply_send(struct rest_request *request, struct rest_reply *repl
     if (!response) {
         return MHD_NO; /* no memory even for that: the connection is closed */
     }
-    add_common_headers(request, reply, response);
+    add_common_headers(response);
+    if (reply->stat) {
+        (void)MHD_add_response_header(response, REST_STAT_HEADER, reply->stat);
+    }
     enum MHD_Result result = MHD_queue_response(request->connection, reply->status, response);
     MHD_destroy_response(response); /* the connection has a reference of its own */
     reply_done(reply);
     return result;
+}
+
+/* ---- ping ----------------------------------------------------------------------------------- */
+
+/*
+ * The answer is always the same. Made once, it is sent on all connections: the library counts who
+ * has it. To make it took longer than everything else that we do for a ping.
+ */
+static struct {
+    pthread_once_t once;
+    struct MHD_Response *with_body, *without;
+} pong = {.once = PTHREAD_ONCE_INIT};
+
+static struct MHD_Response *make_pong(const char *body)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_PERSISTENT);
+    if (!response) {
+        abort(); /* as everywhere when small memory is out */
+    }
+    add_common_headers(response);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                  "text/plain; charset=utf-8");
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                  "no-cache, no-store, must-revalidate");
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_PRAGMA, "no-cache");
+    return response;
+}
+
+static void make_pongs(void)
+{
+    pong.with_body = make_pong("OK");
+    pong.without = make_pong("");
+}
+
+int reply_pong(struct rest_reply *reply, bool with_body)
+{
+    (void)pthread_once(&pong.once, make_pongs);
+    reply->status = MHD_HTTP_OK;
+    reply->ready = with_body ? pong.with_body : pong.without;
+    return 0;
 }
 
 /* ---- lines of a stream ---------------------------------------------------------------------- */

@@ -36,7 +36,8 @@ static int read_version(const char **path, unsigned *ret, struct ct_error *err)
     int used = 0;
 
     *ret = REST_VERSION_MAX;
-    if (sscanf(*path, "/v1.%3u%n", &minor, &used) != 1 || (*path)[used] != '/') {
+    if (strncmp(*path, "/v1.", 4) != 0 || sscanf(*path, "/v1.%3u%n", &minor, &used) != 1 ||
+        (*path)[used] != '/') {
         return 0;
     }
     if (minor > REST_VERSION_MAX) {

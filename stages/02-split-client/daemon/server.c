@@ -189,6 +189,16 @@ static enum MHD_Result answer_exchange(struct exchange *exchange, const char *me
     return reply_send(&exchange->request, &reply);
 }
 
+/* Unpacking sets the umask: this thread's, not everybody's. Once for all requests of a connection.
+ */
+static void have_own_umask(void)
+{
+    static __thread bool unshared;
+    if (!unshared) {
+        unshared = unshare(CLONE_FS) == 0;
+    }
+}
+
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *bytes,
                               size_t *n_bytes, void **slot)
@@ -197,8 +207,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     struct exchange *exchange = *slot;
 
     (void)version;
-    if (!exchange) {             /* the headers are there; the body comes in further calls */
-        (void)unshare(CLONE_FS); /* unpacking sets the umask: this thread's, not everybody's */
+    if (!exchange) { /* the headers are there; the body comes in further calls */
+        have_own_umask();
         *slot = exchange_new(server, connection, method, path);
         return *slot ? MHD_YES : MHD_NO;
     }

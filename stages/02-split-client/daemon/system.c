@@ -20,10 +20,7 @@ int get_ping(struct rest_request *request, struct rest_reply *reply, struct ct_e
 {
     (void)err;
     /* HEAD has no body: a byte behind the headers would be read as the next answer. */
-    if (request->endpoint == REST_PING_HEAD) {
-        return reply_empty(reply, MHD_HTTP_OK);
-    }
-    return reply_text(reply, "OK");
+    return reply_pong(reply, request->endpoint == REST_PING);
 }
 
 int get_version(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)
