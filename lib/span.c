@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -44,9 +45,18 @@ static struct {
     int fd; /* CUTAWAY_TRACE_FD, or -1 */
     char trace_id[33];
     uint64_t parent; /* of TRACEPARENT, or 0 */
-    uint64_t next_id;
 } context = {.fd = -1};
 static pthread_once_t context_once = PTHREAD_ONCE_INIT;
+
+/*
+ * What a process does not share with the child it forks: on a page that the kernel wipes in the
+ * child. A runtime's child goes on without exec, and its spans need ids of their own.
+ */
+struct own {
+    uint64_t next_id; /* 0: to be drawn */
+    int pid;          /* see host_pid(); 0: to be read */
+};
+static struct own not_wiped, *own = &not_wiped;
 
 /* Of a thread: the span that is open, and the trace that a message brought along (or ""). */
 static __thread uint64_t innermost;
@@ -152,12 +162,51 @@ static uint64_t outside(void)
     return *adopted.trace_id ? adopted.parent : context.parent;
 }
 
+static void make_own(void)
+{
+    void *page =
+        mmap(NULL, sizeof(*own), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page != MAP_FAILED && madvise(page, sizeof(*own), MADV_WIPEONFORK) == 0) {
+        own = page;
+    }
+}
+
+static uint64_t new_id(void)
+{
+    uint64_t none = 0;
+    char digits[17];
+
+    if (__atomic_load_n(&own->next_id, __ATOMIC_RELAXED) == 0) {
+        ct_random_hex(digits, 8);
+        (void)__atomic_compare_exchange_n(&own->next_id, &none, strtoull(digits, NULL, 16) | 1,
+                                          false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+    return __atomic_fetch_add(&own->next_id, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * This process as the host numbers it, also when it is the first of a pid namespace: /proc is the
+ * host's as long as nothing else is mounted there. So it is read at the first span, and kept.
+ */
+static int host_pid(void)
+{
+    char text[16] = "";
+    int pid = __atomic_load_n(&own->pid, __ATOMIC_RELAXED);
+
+    if (pid == 0) {
+        pid = readlink("/proc/self", text, sizeof(text) - 1) > 0 ? atoi(text) : 0;
+        pid = pid > 0 ? pid : (int)getpid();
+        __atomic_store_n(&own->pid, pid, __ATOMIC_RELAXED);
+    }
+    return pid;
+}
+
 static void read_context(void)
 {
     const char *fd = getenv("CUTAWAY_TRACE_FD");
     bool sampled;
-    char id[17];
 
+    make_own();
     if (fd && *fd) {
         context.fd = (int)strtol(fd, NULL, 10);
         if (context.fd < 3 || fcntl(context.fd, F_GETFD) < 0) {
@@ -167,8 +216,6 @@ static void read_context(void)
     if (!read_traceparent(getenv("TRACEPARENT"), context.trace_id, &context.parent, &sampled)) {
         ct_random_hex(context.trace_id, 16);
     }
-    ct_random_hex(id, 8);
-    context.next_id = strtoull(id, NULL, 16) | 1;
 }
 
 int ct_span_fd(void)
@@ -203,10 +250,13 @@ static void write_line(json_t *line)
 
 static json_t *make_line(const char *type, uint64_t id)
 {
+    int pid = host_pid();
+    int tid = gettid() == getpid() ? pid : gettid();
     char hex[17];
+
     (void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)id);
     return json_pack("{s:s,s:I,s:i,s:i,s:s}", "t", type, "ns", (json_int_t)ct_monotonic_ns(), "pid",
-                     (int)getpid(), "tid", (int)gettid(), "id", hex);
+                     pid, "tid", tid, "id", hex);
 }
 
 static void write_begin(const struct ct_span *span, const char *message)
@@ -233,7 +283,7 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     va_list arguments;
 
     (void)pthread_once(&context_once, read_context);
-    struct ct_span span = {.id = __atomic_fetch_add(&context.next_id, 1, __ATOMIC_RELAXED),
+    struct ct_span span = {.id = new_id(),
                            .parent = innermost ? innermost : outside(),
                            .role = role,
                            .step = step,

@@ -11,6 +11,7 @@
  * without BPF the same goes as one JSON line to a file: the command's own programs inherit it as
  * the descriptor CUTAWAY_TRACE_FD; a daemon finds it by the trace id of a message, as
  * RUN/trace/<trace id>, and appends to it while it works on that message.
+ * A forked child's spans stand below the one that was open at the fork.
  * Spec:       W3C Trace Context; the environment variable TRACEPARENT carries it across exec.
  */
 #ifndef CT_SPAN_H

@@ -17,10 +17,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What spans write with CUTAWAY_TRACE_FD: one document a line. */
@@ -136,6 +138,64 @@ static void the_context_names_trace_and_innermost_span(void **state)
     assert_memory_equal(context + 36, text(all, 0, "id"), 16);
     assert_string_equal(context + 52, "-01");
     assert_int_equal(ct_span_fd(), trace_fd);
+}
+
+/* The child writes a span, and so does its parent after it. */
+static pid_t fork_between_spans(void)
+{
+    CT_SPAN(NULL, CT_ROLE_RUNTIME, CT_STEP_CLONE, "outer");
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0) {
+        inner();
+        _exit(0); /* the parent's span is the parent's to end */
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    inner();
+    return child;
+}
+
+static void a_forked_child_has_ids_of_its_own_below_the_open_span(void **state)
+{
+    (void)state;
+    pid_t child = fork_between_spans();
+    CT_AUTO_JSON json_t *all = lines();
+
+    assert_int_equal(json_array_size(all), 6); /* outer, the child's two, ours, the end of outer */
+    assert_int_equal(ct_json_integer(json_array_get(all, 1), "pid", 0), child);
+    assert_string_equal(text(all, 1, "parent"), text(all, 0, "id"));
+    assert_string_equal(text(all, 3, "parent"), text(all, 0, "id"));
+    assert_string_not_equal(text(all, 1, "id"), text(all, 3, "id"));
+}
+
+static void the_first_process_of_a_pid_namespace_has_the_hosts_number(void **state)
+{
+    (void)state;
+    int told[2], status = -1;
+    pid_t seen = 0;
+
+    assert_int_equal(pipe(told), 0);
+    pid_t helper = fork();
+    if (helper == 0) {
+        if (unshare(CLONE_NEWPID) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0) {
+            _exit(77);
+        }
+        pid_t first = fork_between_spans();
+        _exit(write(told[1], &first, sizeof(first)) == sizeof(first) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(helper, &status, 0), helper);
+    if (WEXITSTATUS(status) == 77) {
+        skip(); /* this user may not make namespaces */
+    }
+    assert_int_equal(read(told[0], &seen, sizeof(seen)), sizeof(seen));
+    CT_AUTO_JSON json_t *all = lines();
+    const json_t *first = json_array_get(all, 1);
+    assert_string_equal(text(all, 1, "msg"), "inner");
+    assert_int_equal(ct_json_integer(first, "pid", 0), seen);
+    assert_int_equal(ct_json_integer(first, "tid", 0), seen);
+    assert_int_equal(ct_json_integer(json_array_get(all, 0), "pid", 0), helper);
 }
 
 static void every_role_and_step_has_a_name(void **state)
@@ -317,6 +377,8 @@ int main(void)
         cmocka_unit_test_setup(a_span_ends_with_its_failure, setup),
         cmocka_unit_test_setup(a_message_of_any_bytes_is_one_line_of_json, setup),
         cmocka_unit_test_setup(the_context_names_trace_and_innermost_span, setup),
+        cmocka_unit_test_setup(a_forked_child_has_ids_of_its_own_below_the_open_span, setup),
+        cmocka_unit_test_setup(the_first_process_of_a_pid_namespace_has_the_hosts_number, setup),
         cmocka_unit_test(every_role_and_step_has_a_name),
         WITH_RUN(spans_of_a_message_go_to_the_recorder_of_its_trace),
         WITH_RUN(without_a_recorder_or_the_sampled_flag_nothing_is_opened_or_made),
