@@ -186,6 +186,25 @@ static void end_spans_at_exec(struct model *model, struct model_process *process
     process->executes = false;
 }
 
+/* The innermost span that the thread has open, as far as the lines are read; or NULL. */
+static const struct model_span *open_span(const struct model *model, json_int_t tid)
+{
+    for (size_t i = model->n_spans; i > 0; i--) {
+        const struct model_span *span = &model->spans[i - 1];
+        if (span->tid == tid && span->end_ns == 0) {
+            return span;
+        }
+    }
+    return NULL;
+}
+
+/* In whose name a thread acts: one process may call through several layers. */
+static int role_of(const struct model *model, const struct model_process *process, json_int_t tid)
+{
+    const struct model_span *span = open_span(model, tid);
+    return span ? span->role : process ? process->role : -1;
+}
+
 /* Second pass: the roles of the processes, and spans. */
 static void read_lines(struct model *model)
 {
@@ -204,7 +223,7 @@ static void read_lines(struct model *model)
         if (is(line, "fork")) {
             struct model_process *child = find_process(model, ct_json_integer(line, "child", 0));
             if (child) {
-                child->role = process ? process->role : -1;
+                child->role = role_of(model, process, thread_of(line));
             }
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
@@ -219,7 +238,7 @@ static void read_lines(struct model *model)
         } else if (is(line, "footer")) {
             model->footer = line;
         }
-        json_object_set_new(line, "role", json_integer(process ? process->role : -1));
+        ct_json_set(line, "role", json_integer(role_of(model, process, thread_of(line))));
     }
 }
 

@@ -8,7 +8,8 @@
  * without spans is "lxc" when its program is called lxc-*, or was started by such a one. It is
  * "container" from the exec that it does inside a span of the step "exec", or its first inside a
  * deeper pid namespace whose file is not one that our own side has open (/proc/self/…, /dev/fd/N:
- * sysinit, an init helper). Others take their parent's role.
+ * sysinit, an init helper). Others begin with the role in which they were forked. An event has the
+ * role of the span that its thread is in, else of its process.
  */
 #ifndef TRACE_MODEL_H
 #define TRACE_MODEL_H

@@ -103,7 +103,13 @@ static const char runtime_recording[] =
     "{\"t\":\"exec\",\"ns\":2000000,\"pid\":10,\"file\":\"/b/x\",\"argv\":[\"x\"],\"level\":0}\n"
     "{\"t\":\"begin\",\"ns\":3000000,\"pid\":20,\"id\":\"0000000000000001\",\"role\":\"monitor\","
     "\"step\":\"start\",\"msg\":\"m\"}\n"
+    "{\"t\":\"begin\",\"ns\":3200000,\"pid\":20,\"id\":\"0000000000000004\",\"role\":\"runtime\","
+    "\"step\":\"clone\",\"msg\":\"clone3\"}\n"
+    "{\"t\":\"call\",\"ns\":3500000,\"pid\":20,\"name\":\"clone3\",\"text\":\"CLONE_NEWPID\","
+    "\"ret\":21}\n"
     "{\"t\":\"fork\",\"ns\":4000000,\"pid\":20,\"child\":21}\n"
+    "{\"t\":\"end\",\"ns\":4200000,\"pid\":20,\"id\":\"0000000000000004\",\"kind\":\"none\"}\n"
+    "{\"t\":\"call\",\"ns\":4500000,\"pid\":20,\"name\":\"fsync\",\"text\":\"\",\"ret\":0}\n"
     "{\"t\":\"exec\",\"ns\":5000000,\"pid\":21,\"file\":\"/dev/fd/"
     "7\",\"argv\":[\"init\"],\"level\":1}\n"
     "{\"t\":\"begin\",\"ns\":6000000,\"pid\":21,\"id\":\"0000000000000002\",\"role\":\"runtime\","
@@ -132,9 +138,20 @@ static void a_runtime_becomes_the_container_when_it_executes_inside_its_exec_spa
     struct model *model = model_of(runtime_recording);
 
     assert_int_equal(role_at(model, 1500000), CT_ROLE_CLIENT);
-    assert_int_equal(role_at(model, 5000000), CT_ROLE_MONITOR); /* deeper, but our own helper */
+    assert_int_equal(role_at(model, 5000000), CT_ROLE_RUNTIME); /* deeper, but our own helper */
     assert_int_equal(role_at(model, 6000000), CT_ROLE_RUNTIME);
     assert_int_equal(role_at(model, 9000000), CT_ROLE_CONTAINER); /* also in the host's namespace */
+    model_free(model);
+}
+
+static void an_event_has_the_role_of_the_span_that_its_thread_is_in(void **state)
+{
+    (void)state;
+    struct model *model = model_of(runtime_recording);
+
+    assert_int_equal(role_at(model, 3500000), CT_ROLE_RUNTIME); /* the monitor calls the library */
+    assert_int_equal(role_at(model, 4500000), CT_ROLE_MONITOR);
+    assert_int_equal(model_process(model, 20)->role, CT_ROLE_MONITOR);
     model_free(model);
 }
 
@@ -143,10 +160,10 @@ static void an_exec_ends_the_spans_of_the_program_before(void **state)
     (void)state;
     struct model *model = model_of(runtime_recording);
 
-    assert_int_equal(model->n_spans, 3);
+    assert_int_equal(model->n_spans, 4);
     assert_int_equal(model->spans[0].end_ns, 0); /* another process's goes on */
-    assert_int_equal(model->spans[2].end_ns, 9000000);
-    assert_false(model->spans[2].failed);
+    assert_int_equal(model->spans[3].end_ns, 9000000);
+    assert_false(model->spans[3].failed);
     model_free(model);
 }
 
@@ -256,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_get_the_role_of_what_they_do),
         cmocka_unit_test(a_runtime_becomes_the_container_when_it_executes_inside_its_exec_span),
+        cmocka_unit_test(an_event_has_the_role_of_the_span_that_its_thread_is_in),
         cmocka_unit_test(an_exec_ends_the_spans_of_the_program_before),
         cmocka_unit_test(spans_nest_and_carry_their_failure),
         cmocka_unit_test(the_waterfall_shows_roles_messages_events_and_losses),
