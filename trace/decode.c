@@ -2,6 +2,7 @@
  * decode.c - numbers of the kernel to the words of its manual pages.
  *
  * Room:       trace.   Called by: recording.c.
+ * Library:    libseccomp, for the names of system calls.
  *
  * One function a kind of call; the table at the end says which call is which. Arguments are
  * numbered from 1: event->arg[0] is the call's own number.
@@ -15,11 +16,13 @@
 
 #include <linux/bpf.h>
 #include <linux/seccomp.h>
+#include <seccomp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -31,6 +34,11 @@ struct word {
     unsigned long long value;
     const char *name;
 };
+
+#define WORD(name)    \
+    {                 \
+        (name), #name \
+    }
 
 /* "" when it has none. */
 static const char *word_of(const struct word *words, unsigned long long value)
@@ -65,7 +73,8 @@ static long long id(unsigned long long value)
 
 static char *decode_clone(const struct trace_event *event)
 {
-    return flags_text(FLAGS_CLONE, event->arg[1]);
+    return with(flags_text(FLAGS_CLONE, event->arg[1]),
+                *event->text[0] ? ct_printf("into '%s'", event->text[0]) : ct_strdup(""));
 }
 
 static char *decode_setns(const struct trace_event *event)
@@ -234,6 +243,38 @@ static char *decode_capset(const struct trace_event *event)
     return event->arg[3] ? with(text, ct_printf("inheritable: %s", inheritable)) : text;
 }
 
+static char *limit_text(unsigned long long limit)
+{
+    return limit == RLIM_INFINITY ? ct_strdup("unlimited") : ct_printf("%llu", limit);
+}
+
+/* Behind the pointer: 3 soft, 4 hard. Process 0 is the calling one. */
+static char *decode_prlimit(const struct trace_event *event)
+{
+    static const struct word resources[] = {WORD(RLIMIT_CPU),
+                                            WORD(RLIMIT_FSIZE),
+                                            WORD(RLIMIT_DATA),
+                                            WORD(RLIMIT_STACK),
+                                            WORD(RLIMIT_CORE),
+                                            WORD(RLIMIT_RSS),
+                                            WORD(RLIMIT_NPROC),
+                                            WORD(RLIMIT_NOFILE),
+                                            WORD(RLIMIT_MEMLOCK),
+                                            WORD(RLIMIT_AS),
+                                            WORD(RLIMIT_LOCKS),
+                                            WORD(RLIMIT_SIGPENDING),
+                                            WORD(RLIMIT_MSGQUEUE),
+                                            WORD(RLIMIT_NICE),
+                                            WORD(RLIMIT_RTPRIO),
+                                            WORD(RLIMIT_RTTIME),
+                                            {0, NULL}};
+    CT_AUTO_FREE char *soft = limit_text(event->arg[3]);
+    CT_AUTO_FREE char *hard = limit_text(event->arg[4]);
+
+    return with(ct_printf("%s %s:%s", word_of(resources, event->arg[2]), soft, hard),
+                event->arg[1] ? ct_printf("process %d", (int)event->arg[1]) : ct_strdup(""));
+}
+
 static char *filter_text(unsigned long long instructions)
 {
     return ct_printf("a filter of %llu instructions", instructions);
@@ -241,9 +282,9 @@ static char *filter_text(unsigned long long instructions)
 
 static char *decode_prctl(const struct trace_event *event)
 {
-    static const struct word ambient[] = {{PR_CAP_AMBIENT_RAISE, "PR_CAP_AMBIENT_RAISE"},
-                                          {PR_CAP_AMBIENT_LOWER, "PR_CAP_AMBIENT_LOWER"},
-                                          {PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL"},
+    static const struct word ambient[] = {WORD(PR_CAP_AMBIENT_RAISE),
+                                          WORD(PR_CAP_AMBIENT_LOWER),
+                                          WORD(PR_CAP_AMBIENT_CLEAR_ALL),
                                           {0, NULL}};
     CT_AUTO_FREE char *dropped = flags_capability(event->arg[2]);
     CT_AUTO_FREE char *raised = flags_capability(event->arg[3]);
@@ -333,107 +374,72 @@ static char *decode_text(const struct trace_event *event)
 
 /* ---- which call is which -------------------------------------------------------------------- */
 
-/* The second half are never reported; their names are needed as reasons of waiting. */
+/* Those whose arguments say something. */
 static const struct {
     long long number;
-    const char *name;
-    char *(*arguments)(const struct trace_event *event); /* NULL: none of interest */
+    char *(*arguments)(const struct trace_event *);
 } calls[] = {
-    {SYS_clone, "clone", decode_clone},
-    {SYS_clone3, "clone3", decode_clone},
-    {SYS_unshare, "unshare", decode_clone},
-    {SYS_setns, "setns", decode_setns},
-    {SYS_execve, "execve", decode_text},
-    {SYS_execveat, "execveat", decode_text},
-    {SYS_kill, "kill", decode_kill},
-    {SYS_tgkill, "tgkill", decode_tgkill},
-    {SYS_pidfd_send_signal, "pidfd_send_signal", decode_pidfd_send_signal},
-    {SYS_mount, "mount", decode_mount},
-    {SYS_umount2, "umount2", decode_umount},
-    {SYS_open_tree, "open_tree", decode_open_tree},
-    {SYS_move_mount, "move_mount", decode_move_mount},
-    {SYS_fsopen, "fsopen", decode_text},
-    {SYS_fsconfig, "fsconfig", decode_fsconfig},
-    {SYS_fsmount, "fsmount", decode_fsmount},
-    {SYS_fspick, "fspick", decode_text},
-    {SYS_mount_setattr, "mount_setattr", decode_mount_setattr},
-    {SYS_pivot_root, "pivot_root", decode_pivot_root},
-    {SYS_chroot, "chroot", decode_text},
+    {SYS_clone, decode_clone},
+    {SYS_clone3, decode_clone},
+    {SYS_unshare, decode_clone},
+    {SYS_setns, decode_setns},
+    {SYS_execve, decode_text},
+    {SYS_execveat, decode_text},
+    {SYS_kill, decode_kill},
+    {SYS_tgkill, decode_tgkill},
+    {SYS_pidfd_send_signal, decode_pidfd_send_signal},
+    {SYS_mount, decode_mount},
+    {SYS_umount2, decode_umount},
+    {SYS_open_tree, decode_open_tree},
+    {SYS_move_mount, decode_move_mount},
+    {SYS_fsopen, decode_text},
+    {SYS_fsconfig, decode_fsconfig},
+    {SYS_fsmount, decode_fsmount},
+    {SYS_fspick, decode_text},
+    {SYS_mount_setattr, decode_mount_setattr},
+    {SYS_pivot_root, decode_pivot_root},
+    {SYS_chroot, decode_text},
 #ifdef SYS_mknod
-    {SYS_mknod, "mknod", decode_mknod},
+    {SYS_mknod, decode_mknod},
 #endif
-    {SYS_mknodat, "mknodat", decode_mknodat},
-    {SYS_sethostname, "sethostname", decode_text},
-    {SYS_setdomainname, "setdomainname", decode_text},
-    {SYS_setuid, "setuid", decode_id},
-    {SYS_setgid, "setgid", decode_id},
-    {SYS_setreuid, "setreuid", decode_two_ids},
-    {SYS_setregid, "setregid", decode_two_ids},
-    {SYS_setresuid, "setresuid", decode_three_ids},
-    {SYS_setresgid, "setresgid", decode_three_ids},
-    {SYS_setgroups, "setgroups", decode_setgroups},
-    {SYS_capset, "capset", decode_capset},
-    {SYS_prctl, "prctl", decode_prctl},
-    {SYS_seccomp, "seccomp", decode_seccomp},
-    {SYS_bpf, "bpf", decode_bpf},
-    {SYS_write, "write", decode_write},
-    {SYS_pwrite64, "pwrite64", decode_write},
-    {SYS_fsync, "fsync", NULL},
-    {SYS_fdatasync, "fdatasync", NULL},
-    {SYS_syncfs, "syncfs", NULL},
-    {SYS_connect, "connect", decode_text},
-
-    {SYS_read, "read", NULL},
-    {SYS_poll, "poll", NULL},
-    {SYS_ppoll, "ppoll", NULL},
-    {SYS_epoll_wait, "epoll_wait", NULL},
-    {SYS_epoll_pwait, "epoll_pwait", NULL},
-    {SYS_wait4, "wait4", NULL},
-    {SYS_waitid, "waitid", NULL},
-    {SYS_futex, "futex", NULL},
-    {SYS_flock, "flock", NULL},
-    {SYS_nanosleep, "nanosleep", NULL},
-    {SYS_clock_nanosleep, "clock_nanosleep", NULL},
-    {SYS_rename, "rename", NULL},
-    {SYS_renameat, "renameat", NULL},
-    {SYS_renameat2, "renameat2", NULL},
-    {SYS_unlinkat, "unlinkat", NULL},
-    {SYS_openat, "openat", NULL},
-    {SYS_openat2, "openat2", NULL},
-    {SYS_close, "close", NULL},
-    {SYS_recvmsg, "recvmsg", NULL},
-    {SYS_sendmsg, "sendmsg", NULL},
-    {SYS_select, "select", NULL},
-    {SYS_pselect6, "pselect6", NULL},
-    {SYS_rt_sigtimedwait, "rt_sigtimedwait", NULL},
-    {SYS_exit_group, "exit_group", NULL},
-    {SYS_mkdirat, "mkdirat", NULL},
-    {SYS_rmdir, "rmdir", NULL},
+    {SYS_mknodat, decode_mknodat},
+    {SYS_sethostname, decode_text},
+    {SYS_setdomainname, decode_text},
+    {SYS_setuid, decode_id},
+    {SYS_setgid, decode_id},
+    {SYS_setreuid, decode_two_ids},
+    {SYS_setregid, decode_two_ids},
+    {SYS_setresuid, decode_three_ids},
+    {SYS_setresgid, decode_three_ids},
+    {SYS_setgroups, decode_setgroups},
+    {SYS_capset, decode_capset},
+    {SYS_prctl, decode_prctl},
+    {SYS_prlimit64, decode_prlimit},
+    {SYS_seccomp, decode_seccomp},
+    {SYS_bpf, decode_bpf},
+    {SYS_write, decode_write},
+    {SYS_pwrite64, decode_write},
+    {SYS_connect, decode_text},
 };
-
-#define CALLS (sizeof(calls) / sizeof(calls[0]))
-
-static size_t find_call(long long number)
-{
-    size_t i = 0;
-    while (i < CALLS && calls[i].number != number) {
-        i++;
-    }
-    return i;
-}
 
 const char *decode_call_name(long long number, char buffer[static 32])
 {
-    size_t i = find_call(number);
-    if (i < CALLS) {
-        return calls[i].name;
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)number);
+    if (name) {
+        (void)snprintf(buffer, 32, "%s", name);
+    } else {
+        (void)snprintf(buffer, 32, "syscall %lld", number);
     }
-    (void)snprintf(buffer, 32, "syscall %lld", number);
+    free(name);
     return buffer;
 }
 
 char *decode_call(const struct trace_event *event)
 {
-    size_t i = find_call((long long)event->arg[0]);
-    return i < CALLS && calls[i].arguments ? calls[i].arguments(event) : ct_strdup("");
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        if (calls[i].number == (long long)event->arg[0]) {
+            return calls[i].arguments(event);
+        }
+    }
+    return ct_strdup("");
 }

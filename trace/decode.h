@@ -9,7 +9,7 @@
 
 #include "event.h"
 
-/* "mount", or "syscall 999". buffer holds 32 bytes. */
+/* "mount", or "syscall 999" when it is newer than libseccomp. buffer holds 32 bytes. */
 const char *decode_call_name(long long number, char buffer[static 32]);
 
 /*

@@ -44,8 +44,10 @@ trace() {
   assert_line --regexp "prctl PR_CAPBSET_DROP CAP_CHOWN"
   assert_line --regexp "capset permitted and effective: (all capabilities|CAP_.*)"
   assert_line --regexp "prctl PR_SET_NO_NEW_PRIVS"
-  run -0 trace record -o "$HOME_OF_TEST/t" -- setpriv --reuid 65534 --regid 65533 --groups 7,8 true
+  run -0 trace record -o "$HOME_OF_TEST/t" -- prlimit --nofile=100:200 \
+    setpriv --reuid 65534 --regid 65533 --groups 7,8 true
   run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp "prlimit64 RLIMIT_NOFILE 100:200"
   assert_line --regexp "setgroups 7 8"
   assert_line --regexp "setresgid 65533 65533 65533"
   assert_line --regexp "setresuid 65534 65534 65534"

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -63,8 +64,8 @@ static void namespaces_and_signals(void **state)
     (void)state;
     static const struct example examples[] = {
         {{SYS_clone3, CLONE_NEWPID | CLONE_NEWNS | CLONE_INTO_CGROUP},
-         {NULL},
-         "CLONE_NEWNS|CLONE_NEWPID|CLONE_INTO_CGROUP"},
+         {"web"},
+         "CLONE_NEWNS|CLONE_NEWPID|CLONE_INTO_CGROUP, into 'web'"},
         {{SYS_clone, SIGCHLD}, {NULL}, ""},
         {{SYS_unshare, CLONE_NEWUSER}, {NULL}, "CLONE_NEWUSER"},
         {{SYS_setns, 7, CLONE_NEWNET}, {NULL}, "fd 7 CLONE_NEWNET"},
@@ -173,6 +174,10 @@ static void what_takes_power_away(void **state)
         {{SYS_prctl, PR_SET_NO_NEW_PRIVS, 1}, {NULL}, "PR_SET_NO_NEW_PRIVS"},
         {{SYS_prctl, PR_SET_PDEATHSIG, SIGKILL}, {NULL}, "PR_SET_PDEATHSIG SIGKILL"},
         {{SYS_prctl, PR_SET_PDEATHSIG, 0}, {NULL}, "PR_SET_PDEATHSIG none"},
+        {{SYS_prlimit64, 812, RLIMIT_NOFILE, 1024, 4096},
+         {NULL},
+         "RLIMIT_NOFILE 1024:4096, process 812"},
+        {{SYS_prlimit64, 0, RLIMIT_CORE, 0, UINT64_MAX}, {NULL}, "RLIMIT_CORE 0:unlimited"},
         {{SYS_prctl, PR_SET_DUMPABLE, 0}, {NULL}, "PR_SET_DUMPABLE 0"},
         {{SYS_prctl, PR_SET_KEEPCAPS, 1}, {NULL}, "PR_SET_KEEPCAPS 1"},
         {{SYS_prctl, PR_SET_SECUREBITS, 1}, {NULL}, "PR_SET_SECUREBITS SECBIT_NOROOT"},

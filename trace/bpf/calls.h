@@ -15,6 +15,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/prctl.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 
 #include "event.h"
@@ -40,6 +41,7 @@ enum reading {
     CAPSET,
     SETGROUPS,
     PRCTL,
+    PRLIMIT,
     SECCOMP,
     PROGRAM,
     WRITE,
@@ -86,6 +88,7 @@ static const unsigned char readings[CALLS_MAX] = {
     [__NR_setgroups] = SETGROUPS,
     [__NR_capset] = CAPSET,
     [__NR_prctl] = PRCTL,
+    [__NR_prlimit64] = PRLIMIT,
     [__NR_seccomp] = SECCOMP,
     [__NR_bpf] = PROGRAM,
     /* what it tells others: limits, maps of users, records, peers */
@@ -122,6 +125,37 @@ static __always_inline unsigned long long read_u64(unsigned long pointer)
     unsigned long long value = 0;
     bpf_probe_read_user(&value, sizeof(value), (void *)pointer);
     return value;
+}
+
+static __always_inline void read_kernel_text(struct trace_event *event, int i, const void *pointer)
+{
+    bpf_probe_read_kernel_str(event->text[i], TRACE_TEXT_BYTES, pointer);
+}
+
+/* What the calling process has open under this number; NULL: nothing. */
+static __always_inline struct file *open_file(unsigned int fd)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+    struct file *file = 0, **files = BPF_CORE_READ(table, fd);
+
+    if (fd < BPF_CORE_READ(table, max_fds)) {
+        bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+    }
+    return file;
+}
+
+/* struct clone_args begins with the flags; with CLONE_INTO_CGROUP the text is the cgroup's name. */
+static __always_inline int read_clone3(struct trace_event *event)
+{
+    unsigned long args = event->arg[1];
+
+    event->arg[1] = read_u64(args);
+    if (event->arg[1] & CLONE_INTO_CGROUP) {
+        struct file *folder = open_file(read_u64(args + 80));
+        read_kernel_text(event, 0, BPF_CORE_READ(folder, f_path.dentry, d_name.name));
+    }
+    return 1;
 }
 
 /* AF_UNIX connections: the path behind the two bytes of the family; an abstract one gets its '@'.
@@ -200,6 +234,16 @@ static __always_inline int read_prctl(struct trace_event *event)
     }
 }
 
+/* Not what only asks for the limit. The new one: arg[3] soft, arg[4] hard. */
+static __always_inline int read_prlimit(struct trace_event *event)
+{
+    unsigned long limit = event->arg[3];
+
+    event->arg[3] = read_u64(limit);
+    event->arg[4] = read_u64(limit + 8);
+    return limit != 0;
+}
+
 /*
  * Not what only asks which actions and flags the kernel knows (libseccomp asks by a filter that is
  * NULL). A filter's length goes to arg[3].
@@ -236,14 +280,7 @@ static __always_inline int read_bpf(struct trace_event *event)
  */
 static __always_inline struct file *order_file(unsigned int fd)
 {
-    struct task_struct *task = (void *)bpf_get_current_task();
-    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-    struct file *file = 0, **files = BPF_CORE_READ(table, fd);
-
-    if (fd >= BPF_CORE_READ(table, max_fds)) {
-        return 0;
-    }
-    bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+    struct file *file = open_file(fd);
     unsigned long kind = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
     return kind == CGROUP2_SUPER_MAGIC || kind == CGROUP_SUPER_MAGIC || kind == PROC_SUPER_MAGIC
                ? file
@@ -257,9 +294,8 @@ static __always_inline int read_write(struct trace_event *event)
     struct dentry *entry = BPF_CORE_READ(file, f_path.dentry);
     unsigned long length = event->arg[3];
 
-    bpf_probe_read_kernel_str(event->text[0], TRACE_TEXT_BYTES, BPF_CORE_READ(entry, d_name.name));
-    bpf_probe_read_kernel_str(event->text[1], TRACE_TEXT_BYTES,
-                              BPF_CORE_READ(entry, d_parent, d_name.name));
+    read_kernel_text(event, 0, BPF_CORE_READ(entry, d_name.name));
+    read_kernel_text(event, 1, BPF_CORE_READ(entry, d_parent, d_name.name));
     if (length > TRACE_TEXT_BYTES - 1) {
         length = TRACE_TEXT_BYTES - 1;
     }
@@ -302,9 +338,8 @@ static __always_inline int read_call(struct trace_event *event, enum reading rea
         read_text(event, 0, c);
         read_text(event, 1, d);
         return 1;
-    case CLONE3: /* its structure begins with the flags */
-        event->arg[1] = read_u64(a);
-        return 1;
+    case CLONE3:
+        return read_clone3(event);
     case CONNECT:
         return read_unix_path(event, b);
     case MOUNT_SETATTR:
@@ -315,6 +350,8 @@ static __always_inline int read_call(struct trace_event *event, enum reading rea
         return read_groups(event);
     case PRCTL:
         return read_prctl(event);
+    case PRLIMIT:
+        return read_prlimit(event);
     case SECCOMP:
         return read_seccomp(event);
     case PROGRAM:
