@@ -10,6 +10,17 @@ load lib
   assert_output "busybox:latest"
 }
 
+@test "layers are overlaid wherever the kernel can, and copied where it cannot" {
+  local driver=copy
+  mkdir "$HOME_OF_TEST"/{lower,upper,work,merged}
+  if (cd "$HOME_OF_TEST" && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay merged); then
+    umount "$HOME_OF_TEST/merged"
+    driver=overlay
+  fi
+  run -0 cutaway info --format '{{.Driver}}'
+  assert_output "$driver"
+}
+
 @test "an unknown image is named, with how to get it" {
   run -125 cutaway run --rm nosuchimage true
   assert_output --partial "nosuchimage"

@@ -38,7 +38,17 @@ static int set_text(int fs, const char *key, const char *value, struct ct_error 
     return 0;
 }
 
-/* 1: this kernel (before 6.5) has no "lowerdir+". */
+/*
+ * True when overlayfs reads each option as it is set. Until 6.4 it was not yet written for the new
+ * API: the kernel then keeps every option unread, also one that cannot exist, and refuses it only
+ * at the mount, with a line in its log.
+ */
+static bool reads_options(int fs)
+{
+    return fsconfig(fs, FSCONFIG_SET_FLAG, "cutaway-no-such-option", NULL, 0) < 0;
+}
+
+/* 1: this kernel (before 6.8) has no "lowerdir+". */
 static int set_layers(struct snapshot_store *store, int fs, const char *snapshot,
                       char *const *layers, struct ct_error *err)
 {
@@ -81,8 +91,8 @@ static int configure(struct snapshot_store *store, int fs, const char *snapshot,
 }
 
 /*
- * The mount API of Linux 5.2: one call an option, so paths need no escaping and any number of
- * layers fits. Each value is limited to 255 bytes. 1: use the old way.
+ * The mount API of Linux 5.2 (for overlayfs 6.8): one call an option, so paths need no escaping and
+ * any number of layers fits. Each value is limited to 255 bytes. 1: use the old way.
  */
 static int mount_new(struct snapshot_store *store, const char *snapshot, char *const *layers,
                      const char *target, struct ct_error *err)
@@ -93,6 +103,9 @@ static int mount_new(struct snapshot_store *store, const char *snapshot, char *c
     CT_AUTO_CLOSE int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs < 0) {
         return errno == ENOSYS ? 1 : ct_fail(err, errno, "open file system 'overlay'");
+    }
+    if (!reads_options(fs)) {
+        return 1;
     }
     int configured = configure(store, fs, snapshot, layers, err);
     if (configured != 0) {
@@ -111,7 +124,7 @@ static int mount_new(struct snapshot_store *store, const char *snapshot, char *c
 static char *short_options(char *const *layers, bool with_quiet)
 {
     char *options = ct_strdup(*layers ? "lowerdir=lower/0" : "lowerdir=lower");
-    const char *end = with_quiet ? ",index=off,metacopy=off,redirect_dir=off" : "";
+    const char *end = with_quiet ? ",index=off,metacopy=off,redirect_dir=nofollow" : "";
 
     for (size_t i = 1; *layers && layers[i]; i++) {
         CT_AUTO_FREE char *before = options;
