@@ -7,6 +7,7 @@
 #include "error.h"
 
 #include "cleanup.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -76,9 +77,16 @@ int ct_kind_exit_code(enum ct_kind kind)
     return kinds[known(kind)].exit_code;
 }
 
+/* Of ASCII, and U+0080 to U+009F, which begin escape sequences in some terminals. */
+static bool is_control(const unsigned char *text)
+{
+    return text[0] < 0x20 || text[0] == 0x7F || (text[0] == 0xC2 && text[1] < 0xA0);
+}
+
 /*
- * Makes text fit for a terminal and a JSON string: control characters become '?', and a text that
- * was cut ends with "…" and not in the middle of a UTF-8 character.
+ * Makes text fit for a terminal and a JSON string: control characters and bytes that are no UTF-8
+ * (a "%.64s" may have cut a name within a character) become '?', and a text that was cut ends with
+ * "…" and not in the middle of a character.
  */
 static void tidy(char *text, size_t size, bool cut)
 {
@@ -92,10 +100,12 @@ static void tidy(char *text, size_t size, bool cut)
         }
         memcpy(text + end, "…", sizeof("…"));
     }
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = '?';
+    for (unsigned char *c = (unsigned char *)text; *c;) {
+        size_t n = ct_utf8_length((const char *)c, 4); /* NUL continues nothing */
+        if (n == 0 || is_control(c)) {
+            memset(c, '?', n ? n : 1);
         }
+        c += n ? n : 1;
     }
 }
 

@@ -58,7 +58,7 @@ struct ct_error {
  *
  * All return -1, so that `return ct_fail(…)` reads well; ct_fail_null and friends return NULL.
  * A message that is too long is cut with "…"; a chain that is too deep keeps its innermost
- * frames and the newest outermost one. Control characters in a message are rendered as '?'.
+ * frames and the newest outermost one. Control characters and what is not UTF-8 become '?'.
  */
 #define ct_fail(err, errno_value, ...) \
     ct_error_set((err), CT_LAYER, ct_kind_of_errno(errno_value), (errno_value), __VA_ARGS__)

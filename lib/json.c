@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "path.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -170,22 +171,6 @@ char **ct_json_to_strv(const json_t *array, struct ct_error *err)
     return ct_steal(strv);
 }
 
-/* Bytes of the UTF-8 sequence at text, 0 when it is none (RFC 3629; jansson checks the details). */
-static size_t sequence_length(const unsigned char *text, size_t left)
-{
-    size_t n = text[0] < 0x80    ? 1
-               : text[0] >= 0xF0 ? 4
-               : text[0] >= 0xE0 ? 3
-               : text[0] >= 0xC2 ? 2
-                                 : 0;
-    if (n == 0 || n > left) {
-        return 0;
-    }
-    json_t *probe = json_stringn((const char *)text, n);
-    json_decref(probe);
-    return probe ? n : 0;
-}
-
 json_t *ct_json_string_lossy(const char *bytes, size_t length)
 {
     json_t *json = json_stringn(bytes, length);
@@ -196,7 +181,7 @@ json_t *ct_json_string_lossy(const char *bytes, size_t length)
     size_t written = 0;
     must(text ? 0 : -1);
     for (size_t i = 0; i < length;) {
-        size_t n = sequence_length((const unsigned char *)bytes + i, length - i);
+        size_t n = ct_utf8_length(bytes + i, length - i);
         memcpy(text + written, n ? bytes + i : "\xEF\xBF\xBD", n ? n : 3);
         written += n ? n : 3;
         i += n ? n : 1;

@@ -102,6 +102,30 @@ static void no_control_character_reaches_the_terminal(void **state)
 
     (void)ct_refuse(&err, CT_INVALID, "no such container: '%s'", "a\nb\033[2J");
     assert_string_equal(render(&err), "no such container: 'a?b?[2J'");
+    (void)ct_refuse(&err, CT_INVALID, "no such container: '%s'",
+                    "\xc2\x9b"
+                    "2J");
+    assert_string_equal(render(&err), "no such container: '??2J'");
+}
+
+/* Bytes that are no text would make the JSON of the error impossible, and it would lose its frame.
+ */
+static void bytes_that_are_no_text_become_question_marks(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"\xc3\xa4\xff\x80z", "\xc3\xa4??z"},                  /* no head, no tail */
+        {"\xe2\x82", "??"},                                    /* cut within a character */
+        {"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80", "?????????"}, /* overlong, surrogate, too high */
+        {"\xf0\x9f\x98\x80\xe2\x82\xac", "\xf0\x9f\x98\x80\xe2\x82\xac"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct ct_error err = {0};
+        (void)ct_refuse(&err, CT_INVALID, "%s", wrong[i][0]);
+        assert_string_equal(err.frame[0].what, wrong[i][1]);
+        CT_AUTO_JSON json_t *as_json = ct_error_to_json(&err);
+        assert_int_equal(json_array_size(json_object_get(as_json, "frames")), 1);
+    }
 }
 
 static void a_line_that_does_not_fit_ends_in_the_buffer(void **state)
@@ -178,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_is_too_deep_keeps_its_ends),
         cmocka_unit_test(a_long_message_is_cut_visibly_and_at_a_character),
         cmocka_unit_test(no_control_character_reaches_the_terminal),
+        cmocka_unit_test(bytes_that_are_no_text_become_question_marks),
         cmocka_unit_test(a_line_that_does_not_fit_ends_in_the_buffer),
         cmocka_unit_test(it_crosses_json),
         cmocka_unit_test(a_strangers_json_is_not_believed),

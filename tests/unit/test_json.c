@@ -3,6 +3,7 @@
  */
 #define CT_LAYER "test"
 #include "json.h"
+#include "utf8.h"
 
 #include "cleanup.h"
 #include "path.h"
@@ -115,6 +116,23 @@ static void bytes_that_are_no_text_become_some(void **state)
     assert_string_equal(json_string_value(lossy), "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd");
 }
 
+static void text_is_utf8_or_it_is_not(void **state)
+{
+    (void)state;
+    static const char *const right[] = {"", "a", "\xc3\xa4", "\xef\xbf\xbd", "\xf0\x9f\x98\x80z"};
+    static const char *const wrong[] = {"\xff",         "a\xc3",        "\xe2\x82",
+                                        "\xc0\xaf",     "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                        "\xe0\x9f\x80", "\x80"};
+
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        assert_true(ct_is_utf8(right[i]));
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(ct_is_utf8(wrong[i]));
+    }
+    assert_int_equal(ct_utf8_length("\xc3\xa4", 1), 0); /* the rest may not be read */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_saved_document_is_the_same_when_loaded),
         cmocka_unit_test(vectors_become_arrays_and_back),
         cmocka_unit_test(bytes_that_are_no_text_become_some),
+        cmocka_unit_test(text_is_utf8_or_it_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
