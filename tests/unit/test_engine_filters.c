@@ -75,6 +75,23 @@ static void a_bad_expression_matches_nothing(void **state)
     assert_false(filters_match_regex(filters, "name", "(["));
 }
 
+/* Each of these took all memory, the whole stack or hours from the C library's regcomp or regexec.
+ */
+static void a_hostile_expression_costs_little_and_matches_nothing(void **state)
+{
+    (void)state;
+    static char brackets[60001];
+    memset(brackets, '(', sizeof(brackets) - 1);
+    const char *const hostile[] = {brackets, "((a{1,255}){1,255}){1,255}",
+                                   "(.*++++++++++++++++++++++++++++++++++++(w+))",
+                                   "^(((((((a+)+)+)+)+)+)+)+$", "^(a?){40}(a*)*\\2b$"};
+
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        CT_AUTO_JSON json_t *filters = json_pack("{s:[s]}", "name", hostile[i]);
+        assert_false(filters_match_regex(filters, "name", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"));
+    }
+}
+
 static void all_labels_must_hold(void **state)
 {
     (void)state;
@@ -110,6 +127,7 @@ int main(void)
         cmocka_unit_test(an_unknown_filter_is_refused_by_name),
         cmocka_unit_test(names_match_as_expressions_and_ids_by_prefix),
         cmocka_unit_test(a_bad_expression_matches_nothing),
+        cmocka_unit_test(a_hostile_expression_costs_little_and_matches_nothing),
         cmocka_unit_test(all_labels_must_hold),
         cmocka_unit_test(booleans_are_true_or_false_and_nothing_else),
     };

@@ -88,7 +88,8 @@ int filters_check(const json_t *filters, const char *const *known, struct ct_err
 bool filters_has(const json_t *filters, const char *key);
 /* True when there is no such filter, or one of its values equals value. */
 bool filters_match(const json_t *filters, const char *key, const char *value);
-/* The same, value matches as a regular expression (names); a bad expression matches nothing. */
+/* The same, value matches as a regular expression (names); a bad expression matches nothing, as in
+ * Docker, nor does one that takes too long. */
 bool filters_match_regex(const json_t *filters, const char *key, const char *value);
 /* The same, value starts with one of them (ids). */
 bool filters_match_prefix(const json_t *filters, const char *key, const char *value);

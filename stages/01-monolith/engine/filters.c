@@ -12,8 +12,14 @@
 #include "json.h"
 #include "units.h"
 
-#include <regex.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <string.h>
+
+/* What one match may cost: names are short, and expressions that people write need a few hundred.
+ */
+#define REGEX_STEPS_MAX 100000
+#define REGEX_HEAP_KIB  1024
 
 int filters_each(const json_t *filters, const char *key,
                  int (*fn)(void *context, const char *value), void *context)
@@ -73,14 +79,36 @@ static int has_prefix(void *context, const char *value)
     return strncmp(context, value, strlen(value)) == 0;
 }
 
+static bool regex_matches(const pcre2_code *code, const char *text)
+{
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool matched = false;
+
+    if (limits && data) {
+        (void)pcre2_set_match_limit(limits, REGEX_STEPS_MAX);
+        (void)pcre2_set_heap_limit(limits, REGEX_HEAP_KIB);
+        matched =
+            pcre2_match(code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, data, limits) >= 0;
+    }
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(limits);
+    return matched;
+}
+
+/*
+ * The expression is a stranger's. The C library's regcomp(3) takes all memory for "(.*+++…" and
+ * overruns a thread's stack with 60,000 brackets; PCRE2 has a limit for nesting, size and steps.
+ */
 static int matches_regex(void *context, const char *value)
 {
-    regex_t compiled;
-    if (regcomp(&compiled, value, REG_EXTENDED | REG_NOSUB) != 0) {
-        return 0;
-    }
-    int matched = regexec(&compiled, context, 0, NULL, 0) == 0;
-    regfree(&compiled);
+    int problem;
+    PCRE2_SIZE where;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)value, PCRE2_ZERO_TERMINATED,
+                                     PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &problem, &where, NULL);
+    bool matched = code && regex_matches(code, context);
+
+    pcre2_code_free(code);
     return matched;
 }
 
