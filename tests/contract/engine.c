@@ -28,6 +28,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WAIT_MS 30000
@@ -284,6 +285,32 @@ static void what_it_printed_can_be_read_in_frames(void **state)
     assert_memory_equal(frame.text, "hello world\n", 12);
 }
 
+static void what_is_sent_to_it_comes_back_from_the_first_byte_to_the_last(void **state)
+{
+    (void)state;
+    CT_AUTO_JSON json_t *body =
+        json_pack("{s:s,s:[s],s:b,s:b,s:{s:s}}", "Image", "busybox", "Cmd", "cat", "OpenStdin", 1,
+                  "StdinOnce", 1, "HostConfig", "NetworkMode", "none");
+    CT_AUTO_JSON json_t *warnings = NULL;
+    CT_AUTO_FREE char *id = NULL;
+    const struct engine_attach both = {.in = true, .out = true};
+    char frame[64] = "";
+    size_t have = 0;
+    ssize_t n;
+    CT_AUTO_CLOSE int fd = -1;
+
+    must(engine_container_create(engine, "web", body, &id, &warnings, &err));
+    must(engine_container_attach(engine, "web", &both, &fd, &err));
+    start("web");
+    must(ct_write_all(fd, "hello\n", 6));
+    must(shutdown(fd, SHUT_WR));
+    while (have < sizeof(frame) && (n = read(fd, frame + have, sizeof(frame) - have)) > 0) {
+        have += (size_t)n;
+    }
+    assert_int_equal(have, 8 + 6);
+    assert_memory_equal(frame, "\1\0\0\0\0\0\0\6hello\n", 14);
+}
+
 /* ---- signals -------------------------------------------------------------------------------- */
 
 static void a_kill_ends_it_with_the_signal(void **state)
@@ -501,6 +528,7 @@ int main(int argc, char **argv)
         CASE(a_second_start_changes_nothing),
         CASE(a_program_that_is_missing_is_named),
         CASE(what_it_printed_can_be_read_in_frames),
+        CASE(what_is_sent_to_it_comes_back_from_the_first_byte_to_the_last),
         CASE(a_kill_ends_it_with_the_signal),
         CASE(a_stop_of_a_stopped_one_changes_nothing),
         CASE(a_restart_starts_what_does_not_run_too),

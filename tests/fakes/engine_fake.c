@@ -4,8 +4,9 @@
  * Room:       tests/fakes; stands behind engine.h for tests of its users, without root.
  * Called by:  contract/engine.c, which holds it to the same contract as the real one; unit tests.
  *
- * It knows three programs: `echo WORDS` prints and ends, `sh -c "exit N"` ends with N, and
- * `sleep N` goes on until it is signalled. Everything that it does not act is refused by name.
+ * It knows four programs: `echo WORDS` prints and ends, `sh -c "exit N"` ends with N, `sleep N`
+ * goes on until it is signalled, and so does `cat`, which gives back what it is sent. Everything
+ * that it does not act is refused by name.
  */
 #define CT_LAYER "engine"
 #include "engine_fake.h"
@@ -193,7 +194,7 @@ static int act(struct engine *engine, json_t *record, struct ct_error *err)
     const char *program = json_string_value(json_array_get(command, 0));
     const char *script = json_string_value(json_array_get(command, 2));
 
-    if (strcmp(program, "sleep") == 0) {
+    if (strcmp(program, "sleep") == 0 || strcmp(program, "cat") == 0) {
         set_status(engine, record, "running");
         return 0;
     }

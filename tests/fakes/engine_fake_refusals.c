@@ -20,12 +20,6 @@ int engine_container_update(struct engine *engine, const char *ref, const json_t
     return fake_cannot(err, "update a container");
 }
 
-int engine_container_attach(struct engine *engine, const char *ref, const struct engine_attach *how,
-                            int *ret_fd, struct ct_error *err)
-{
-    return fake_cannot(err, "attach to a container");
-}
-
 int engine_container_resize(struct engine *engine, const char *ref, unsigned height, unsigned width,
                             struct ct_error *err)
 {

@@ -1,5 +1,5 @@
 /*
- * engine_fake_streams.c - waits and logs of the fake engine.
+ * engine_fake_streams.c - waits, logs and attached streams of the fake engine.
  *
  * Room:       tests/fakes.   Called by: as engine_fake.c.
  */
@@ -14,9 +14,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- waits ---------------------------------------------------------------------------------- */
@@ -132,5 +134,62 @@ int engine_container_logs(struct engine *engine, const char *ref, const struct e
         }
         line += length;
     }
+    return 0;
+}
+
+/* ---- attach --------------------------------------------------------------------------------- */
+
+/* `cat`, or a program that reads its input and prints nothing. Ends with its input. */
+struct acted {
+    int fd;
+    bool gives_back, raw;
+};
+
+static void *read_input(void *context)
+{
+    struct acted *program = context;
+    char block[4096];
+    ssize_t n;
+
+    while ((n = read(program->fd, block, sizeof(block))) > 0) {
+        int result = !program->gives_back ? 0
+                     : program->raw       ? ct_write_all(program->fd, block, (size_t)n)
+                                          : write_frame(program->fd, block, (size_t)n);
+        if (result < 0) {
+            break;
+        }
+    }
+    (void)close(program->fd);
+    free(program);
+    return NULL;
+}
+
+/* Also before the start, as the contract says: nobody can tell when a `cat` has begun to read. */
+int engine_container_attach(struct engine *engine, const char *ref, const struct engine_attach *how,
+                            int *ret_fd, struct ct_error *err)
+{
+    const json_t *record = fake_find(engine, ref, err);
+    struct acted *program = record ? calloc(1, sizeof(*program)) : NULL;
+    pthread_t thread;
+    int ends[2];
+
+    if (!program || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        free(program);
+        return record ? ct_fail(err, ENOMEM, "attach to '%.64s'", ref)
+                      : ct_while(err, "attach to '%.64s'", ref);
+    }
+    const char *name = json_string_value(json_array_get(ct_json_get(record, "Config.Cmd"), 0));
+    *program = (struct acted){.fd = ends[1],
+                              .gives_back = how->out && name && strcmp(name, "cat") == 0,
+                              .raw = ct_json_bool(record, "Config.Tty", false)};
+    int result = pthread_create(&thread, NULL, read_input, program);
+    if (result != 0) {
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        free(program);
+        return ct_fail(err, result, "attach to '%.64s'", ref);
+    }
+    (void)pthread_detach(thread);
+    *ret_fd = ends[0];
     return 0;
 }
