@@ -13,6 +13,7 @@
 #include "file.h"
 #include "relay.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,8 +22,7 @@
 
 struct hijack {
     struct talk talk;
-    int engine_fd, client_fd;
-    struct MHD_UpgradeResponseHandle *handle;
+    int client_fd, engine_fd; /* owned */
 };
 
 /*
@@ -40,45 +40,59 @@ static void await_head_read(int client)
     }
 }
 
+static void hijack_free(struct hijack *hijack)
+{
+    ct_cleanup_close(&hijack->engine_fd);
+    ct_cleanup_close(&hijack->client_fd);
+    free(hijack);
+}
+
 static void *run(void *context)
 {
     struct hijack *hijack = context;
 
     await_head_read(hijack->client_fd);
     ct_relay(hijack->client_fd, hijack->engine_fd, hijack->talk.cancel_fd);
-    ct_cleanup_close(&hijack->engine_fd);
-    (void)MHD_upgrade_action(hijack->handle, MHD_UPGRADE_ACTION_CLOSE);
     talk_end(&hijack->talk);
-    free(hijack);
+    hijack_free(hijack);
     return NULL;
 }
 
-/* In the connection's own thread, which the library needs back: the relay gets another one. */
+static int start(struct hijack *hijack, const char *extra, size_t extra_size)
+{
+    struct ct_error ignored = {0}; /* the answer is out: only closing is left to say */
+    pthread_t thread;
+
+    if (ct_write_all(hijack->engine_fd, extra, extra_size) < 0 ||
+        talk_begin(&hijack->talk, &ignored) < 0) {
+        return -1;
+    }
+    if (pthread_create(&thread, NULL, run, hijack) != 0) {
+        talk_end(&hijack->talk);
+        return -1;
+    }
+    (void)pthread_detach(thread);
+    return 0;
+}
+
+/*
+ * In the connection's own thread, which the library needs back: the relay gets another one, and a
+ * copy of the descriptor. The library has its own back at once: it frees the connection when it is
+ * stopped, and a relay that told it later that it may close would have nobody left to tell.
+ */
 static void begin(void *context, struct MHD_Connection *connection, void *request,
                   const char *extra, size_t extra_size, MHD_socket client,
                   struct MHD_UpgradeResponseHandle *handle)
 {
     struct hijack *hijack = context;
-    struct ct_error ignored = {0}; /* the answer is out: only closing is left to say */
-    pthread_t thread;
 
     (void)connection;
     (void)request;
-    hijack->handle = handle;
-    hijack->client_fd = client;
-    if (ct_write_all(hijack->engine_fd, extra, extra_size) < 0 ||
-        talk_begin(&hijack->talk, &ignored) < 0) {
-        goto undo_hijack;
-    }
-    if (pthread_create(&thread, NULL, run, hijack) == 0) {
-        (void)pthread_detach(thread);
-        return;
-    }
-    talk_end(&hijack->talk);
-undo_hijack:
-    ct_cleanup_close(&hijack->engine_fd);
+    hijack->client_fd = fcntl(client, F_DUPFD_CLOEXEC, 3);
     (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-    free(hijack);
+    if (hijack->client_fd < 0 || start(hijack, extra, extra_size) < 0) {
+        hijack_free(hijack);
+    }
 }
 
 struct MHD_Response *hijack_response(struct rest_reply *reply)
@@ -90,6 +104,7 @@ struct MHD_Response *hijack_response(struct rest_reply *reply)
         free(hijack);
         return NULL;
     }
+    hijack->client_fd = -1;
     hijack->engine_fd = ct_steal_fd(&reply->hijack_fd);
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "tcp");
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->type);

@@ -314,6 +314,7 @@ void server_close(struct server *server)
     talks_cancel_all();
     drain(server);
     MHD_stop_daemon(server->http);
+    talks_cancel_all(); /* streams whose connection was just being taken over before */
     if (listening != MHD_INVALID_SOCKET) {
         (void)close(listening);
     }
