@@ -102,6 +102,23 @@ static const char *receive(int fd, const char *until)
     return text;
 }
 
+/* Sends a request as it is; status and message of the answer must be these. */
+static void assert_answer_to(const char *request, int status, const char *message)
+{
+    CT_AUTO_CLOSE int fd = connect_to_server();
+    struct ct_error wrong = {0};
+
+    send_text(fd, request);
+    (void)shutdown(fd, SHUT_WR);
+    const char *answer = receive(fd, NULL);
+    assert_true(strncmp(answer, "HTTP/1.", 7) == 0);
+    assert_int_equal(atoi(answer + 9), status);
+    const char *body = strstr(answer, "\r\n\r\n") + 4;
+    CT_AUTO_JSON json_t *document = ct_json_parse(body, strlen(body), &wrong);
+    assert_string_equal(ct_json_string(document, "message", body), message);
+}
+
+#define HEAD(target) "GET " target " HTTP/1.1\r\nHost: d\r\n\r\n"
 #define ATTACH_TO(name)                                                                  \
     "POST /containers/" name "/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\n" \
     "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -135,12 +152,25 @@ static void closing_does_not_wait_for_who_is_attached(void **state)
     }
 }
 
+static void what_is_no_text_is_refused_at_the_door(void **state)
+{
+    (void)state;
+    assert_answer_to(HEAD("/containers/json?filters=%ff"), 400,
+                     "read parameter 'filters': it is not UTF-8");
+    assert_answer_to(HEAD("/containers/json?%c3=1"), 400,
+                     "read the query: a parameter's name is not UTF-8");
+    assert_answer_to(HEAD("/containers/%e2%82/json"), 400,
+                     "read the path of the request: it is not UTF-8");
+    assert_answer_to(HEAD("/containers/%e2%82%ac/json"), 404, "No such container: \u20ac");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_attached_stream_goes_both_ways_to_its_end, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(closing_does_not_wait_for_who_is_attached, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_text_is_refused_at_the_door, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,13 @@ rest_handler route_handler(enum rest_endpoint endpoint);
 /* The body is a tar, not a document. */
 bool route_takes_upload(const struct rest_request *request);
 
-/* query.c: what stands behind the "?". Strings are borrowed; NULL: it was not given. */
+/*
+ * query.c: what stands behind the "?". Strings are borrowed; NULL: it was not given.
+ *
+ * query_check comes first: what is not UTF-8 fits into no document, so it is refused at the door
+ * (CT_INVALID). Only the "path" of an archive may be any bytes, as a file's name may.
+ */
+int query_check(const struct rest_request *request, const char *path, struct ct_error *err);
 const char *query_text(const struct rest_request *request, const char *key);
 /* Docker's truth: everything but "", 0, no, false, none. */
 bool query_bool(const struct rest_request *request, const char *key, bool fallback);

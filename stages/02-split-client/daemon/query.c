@@ -10,10 +10,33 @@
 #include "json.h"
 #include "path.h"
 #include "units.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static enum MHD_Result check_value(void *context, enum MHD_ValueKind kind, const char *key,
+                                   const char *value)
+{
+    struct ct_error *err = context;
+    (void)kind;
+    if (!ct_is_utf8(key)) {
+        (void)ct_refuse(err, CT_INVALID, "read the query: a parameter's name is not UTF-8");
+    } else if (value && !ct_is_utf8(value) && strcmp(key, "path") != 0) {
+        (void)ct_refuse(err, CT_INVALID, "read parameter '%.40s': it is not UTF-8", key);
+    }
+    return err->kind == CT_NONE ? MHD_YES : MHD_NO;
+}
+
+int query_check(const struct rest_request *request, const char *path, struct ct_error *err)
+{
+    if (!ct_is_utf8(path)) {
+        return ct_refuse(err, CT_INVALID, "read the path of the request: it is not UTF-8");
+    }
+    (void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, check_value, err);
+    return err->kind == CT_NONE ? 0 : -1;
+}
 
 const char *query_text(const struct rest_request *request, const char *key)
 {

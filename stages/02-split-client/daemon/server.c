@@ -86,7 +86,8 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
     if (server->tls && tls_check_peer(connection, &exchange->err) < 0) {
         return exchange;
     }
-    if (route_find(method, path, request, &exchange->err) == 0 && route_takes_upload(request)) {
+    if (query_check(request, path, &exchange->err) == 0 &&
+        route_find(method, path, request, &exchange->err) == 0 && route_takes_upload(request)) {
         request->in_fd = open_spool(server, &exchange->err);
     }
     return exchange;
