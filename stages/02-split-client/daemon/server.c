@@ -303,8 +303,8 @@ undo_server:
 /* Who was promised an answer gets it, if it does not take too long. */
 static void drain(const struct server *server)
 {
-    const struct timespec step = {.tv_nsec = 5000000};
-    for (int i = 0; i < DRAIN_SECONDS * 200 && atomic_load(&server->under_way) > 0; i++) {
+    const struct timespec step = {.tv_nsec = 1000000};
+    for (int i = 0; i < DRAIN_SECONDS * 1000 && atomic_load(&server->under_way) > 0; i++) {
         (void)nanosleep(&step, NULL);
     }
 }
