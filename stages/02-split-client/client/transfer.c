@@ -175,10 +175,19 @@ int transfer_begin(struct transfer *transfer, const struct engine *engine, struc
                    const struct transfer_request *request, const struct call_streams *streams,
                    struct ct_error *err)
 {
-    CURL *curl = channel->curl;
+    CURL *curl = curl_easy_init();
 
     *transfer = (struct transfer){.engine = engine, .channel = channel, .streams = *streams};
-    curl_easy_reset(curl); /* but for its connection */
+    if (!curl) {
+        return ct_fail(err, ENOMEM, "ask the daemon");
+    }
+    /*
+     * A new handle for each request: one that is used again reads freed memory when the next answer
+     * begins with a folded line (curl issue 11101; 7.83 to 8.1.0, so Debian 12's). The connection
+     * is kept all the same: it is the multi handle's.
+     */
+    curl_easy_cleanup(channel->curl);
+    channel->curl = curl;
     transfer_aim(engine, curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
