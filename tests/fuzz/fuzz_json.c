@@ -13,6 +13,7 @@
 #include "engine_internal.h"
 #include "logs.h"
 #include "spec.h"
+#include "told.h"
 #include "volumes_internal.h"
 
 #include "cleanup.h"
@@ -137,23 +138,6 @@ static void must_survive_text(const json_t *document)
     CT_AUTO_JSON json_t *again = text ? ct_json_parse(text, strlen(text), &err) : NULL;
 
     if (!again || !json_equal(document, again)) {
-        abort();
-    }
-}
-
-/* What is refused says why, in one line that fits into an answer. */
-static void must_be_told(const struct ct_error *err)
-{
-    char line[4096];
-
-    if (err->kind == CT_NONE || err->depth < 1 ||
-        strpbrk(ct_error_render(err, line, sizeof(line)), "\n\r\033")) {
-        abort();
-    }
-    CT_AUTO_JSON json_t *document = ct_error_to_json(err);
-    struct ct_error back = {0};
-    if (!document || ct_error_from_json(document, &back) < 0 || back.kind != err->kind ||
-        back.depth != err->depth) {
         abort();
     }
 }
