@@ -18,7 +18,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,37 @@ static void closing_does_not_wait_for_who_is_attached(void **state)
     }
 }
 
+static size_t count_descriptors(void)
+{
+    CT_AUTO_DIR DIR *dir = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir)) {
+        n++;
+    }
+    return n;
+}
+
+static void who_takes_no_answer_leaves_no_stream(void **state)
+{
+    (void)state;
+    size_t before = count_descriptors();
+
+    for (int i = 0; i < 50; i++) {
+        CT_AUTO_CLOSE int fd = connect_to_server();
+        assert_int_equal(shutdown(fd, SHUT_RD), 0); /* the answer cannot be sent */
+        send_text(fd, ATTACH_TO("cat"));
+        struct pollfd end = {.fd = fd};
+        assert_int_equal(poll(&end, 1, 10000), 1); /* hung up */
+    }
+    /* The streams end in threads of their own, whose end is no event for us. */
+    for (int i = 0; i < 5000 && count_descriptors() > before; i++) {
+        (void)usleep(1000);
+    }
+    assert_int_equal(count_descriptors(), before);
+}
+
 static void what_is_no_text_is_refused_at_the_door(void **state)
 {
     (void)state;
@@ -170,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_attached_stream_goes_both_ways_to_its_end, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(closing_does_not_wait_for_who_is_attached, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_takes_no_answer_leaves_no_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_text_is_refused_at_the_door, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

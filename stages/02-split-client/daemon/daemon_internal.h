@@ -20,11 +20,12 @@ struct rest_request {
     struct engine *engine;
     struct MHD_Connection *connection;
     enum rest_endpoint endpoint;
-    unsigned version; /* minor number: 24 … 43 */
-    char *name;       /* what stands for "{}", or NULL */
-    json_t *body;     /* the document that was sent, or NULL */
-    int in_fd;        /* an upload, from its beginning; or -1 */
-    bool upgrade;     /* the client wants the connection itself */
+    unsigned version;      /* minor number: 24 … 43 */
+    char *name;            /* what stands for "{}", or NULL */
+    json_t *body;          /* the document that was sent, or NULL */
+    int in_fd;             /* an upload, from its beginning; or -1 */
+    bool upgrade;          /* the client wants the connection itself */
+    struct hijack *hijack; /* a stream that begins when the answer is out; or NULL */
 };
 
 /* Writes the body to out_fd; gives up when cancel_fd is readable. Runs in a thread of its own. */
@@ -103,8 +104,12 @@ int write_line(int out_fd, const json_t *json, const char *end, struct ct_error 
 /* stream.c: a body that is produced while it is sent. NULL: it failed before the first byte. */
 struct MHD_Response *stream_response(struct MHD_Connection *connection, struct rest_reply *reply,
                                      struct ct_error *err);
-/* hijack.c: takes reply->hijack_fd over. */
-struct MHD_Response *hijack_response(struct rest_reply *reply);
+/*
+ * hijack.c: takes reply->hijack_fd over. Until the answer is out the stream is the request's, and
+ * who could not be answered is let go with it (hijack_drop; NULL: nothing is left to drop).
+ */
+struct MHD_Response *hijack_response(struct rest_request *request, struct rest_reply *reply);
+void hijack_drop(struct hijack *hijack);
 
 /* talks.c: everything that goes on longer than a call, so that the end of the daemon ends it. */
 struct talk {

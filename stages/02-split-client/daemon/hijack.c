@@ -23,6 +23,7 @@
 struct hijack {
     struct talk talk;
     int client_fd, engine_fd; /* owned */
+    struct hijack **slot;     /* where the request keeps it until it begins */
 };
 
 /*
@@ -40,8 +41,11 @@ static void await_head_read(int client)
     }
 }
 
-static void hijack_free(struct hijack *hijack)
+void hijack_drop(struct hijack *hijack)
 {
+    if (!hijack) {
+        return;
+    }
     ct_cleanup_close(&hijack->engine_fd);
     ct_cleanup_close(&hijack->client_fd);
     free(hijack);
@@ -54,7 +58,7 @@ static void *run(void *context)
     await_head_read(hijack->client_fd);
     ct_relay(hijack->client_fd, hijack->engine_fd, hijack->talk.cancel_fd);
     talk_end(&hijack->talk);
-    hijack_free(hijack);
+    hijack_drop(hijack);
     return NULL;
 }
 
@@ -88,14 +92,15 @@ static void begin(void *context, struct MHD_Connection *connection, void *reques
 
     (void)connection;
     (void)request;
+    *hijack->slot = NULL;
     hijack->client_fd = fcntl(client, F_DUPFD_CLOEXEC, 3);
     (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     if (hijack->client_fd < 0 || start(hijack, extra, extra_size) < 0) {
-        hijack_free(hijack);
+        hijack_drop(hijack);
     }
 }
 
-struct MHD_Response *hijack_response(struct rest_reply *reply)
+struct MHD_Response *hijack_response(struct rest_request *request, struct rest_reply *reply)
 {
     struct hijack *hijack = calloc(1, sizeof(*hijack));
     struct MHD_Response *response = hijack ? MHD_create_response_for_upgrade(begin, hijack) : NULL;
@@ -106,6 +111,8 @@ struct MHD_Response *hijack_response(struct rest_reply *reply)
     }
     hijack->client_fd = -1;
     hijack->engine_fd = ct_steal_fd(&reply->hijack_fd);
+    hijack->slot = &request->hijack;
+    request->hijack = hijack;
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "tcp");
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->type);
     return response;

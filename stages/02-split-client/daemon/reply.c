@@ -157,7 +157,7 @@ static struct MHD_Response *make_response(struct rest_request *request, struct r
     struct MHD_Response *response;
 
     if (reply->hijack_fd >= 0) {
-        return hijack_response(reply);
+        return hijack_response(request, reply);
     }
     if (reply->produce) {
         const char *type = reply->type;

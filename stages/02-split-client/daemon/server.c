@@ -98,6 +98,7 @@ static void exchange_free(struct exchange *exchange)
     if (exchange->under_way) {
         atomic_fetch_sub(&exchange->server->under_way, 1);
     }
+    hijack_drop(exchange->request.hijack);
     json_decref(exchange->request.body);
     ct_cleanup_close(&exchange->request.in_fd);
     free(exchange->request.name);
