@@ -33,23 +33,28 @@ int64_t ct_monotonic_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-char *ct_time_format(int64_t unix_ns, char buffer[static CT_TIME_TEXT])
+char *ct_time_format_fixed(int64_t unix_ns, char buffer[static CT_TIME_TEXT])
 {
     int64_t seconds = unix_ns / NS_PER_S - (unix_ns % NS_PER_S < 0);
     long fraction = (long)(unix_ns - seconds * NS_PER_S);
     time_t whole = (time_t)seconds;
     struct tm utc;
-    char digits[24] = "";
 
     (void)gmtime_r(&whole, &utc);
     size_t n = strftime(buffer, CT_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &utc);
-    if (fraction > 0) {
-        (void)snprintf(digits, sizeof(digits), ".%09ld", fraction);
-        for (size_t end = strlen(digits) - 1; digits[end] == '0'; end--) {
-            digits[end] = '\0';
-        }
+    (void)snprintf(buffer + n, CT_TIME_TEXT - n, ".%09ldZ", fraction);
+    return buffer;
+}
+
+char *ct_time_format(int64_t unix_ns, char buffer[static CT_TIME_TEXT])
+{
+    char *end = strchr(ct_time_format_fixed(unix_ns, buffer), 'Z');
+
+    while (end[-1] == '0') {
+        end--;
     }
-    (void)snprintf(buffer + n, CT_TIME_TEXT - n, "%sZ", digits);
+    end -= end[-1] == '.';
+    (void)strcpy(end, "Z");
     return buffer;
 }
 

@@ -22,6 +22,8 @@ int64_t ct_monotonic_ns(void);
 /* "2026-11-24T00:45:15.726000001Z" with trailing zeros of the fraction removed, as Go's
  * RFC3339Nano. */
 char *ct_time_format(int64_t unix_ns, char buffer[static CT_TIME_TEXT]);
+/* The same with all nine digits, so that columns of times are straight. */
+char *ct_time_format_fixed(int64_t unix_ns, char buffer[static CT_TIME_TEXT]);
 
 /* RFC 3339, or UNIX seconds with optional fraction ("1136073600.000000001"), or a Go duration
  * ("10m": that long ago). */

@@ -153,6 +153,21 @@ load lib
   assert_output --regexp '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z c$'
 }
 
+@test "logs --details shows the labels and variables that the log was given" {
+  cutaway run --name told --label 'a/b=x y' -e 'V=1 2' -e W=w --log-opt labels=a/b,none --log-opt env=V busybox echo hi
+  run -0 cutaway logs --details told
+  assert_output "V=1+2,a%2Fb=x+y hi"
+  run -0 cutaway logs --details -t told
+  assert_output --regexp '^[0-9-]{10}T[0-9:]{8}\.[0-9]{9}Z V=1\+2,a%2Fb=x\+y hi$'
+  run -0 cutaway logs told
+  assert_output "hi"
+  cutaway run --name untold busybox echo hi
+  run -0 cutaway logs --details untold
+  assert_output " hi"
+  run -125 cutaway create --log-opt tag=x busybox true
+  assert_output --partial "log opt 'tag' for json-file log driver is in no stage"
+}
+
 @test "logs -f follows to the end" {
   cutaway run -d --name slow busybox sh -c 'for i in 1 2 3; do echo $i; sleep 0.1; done'
   run -0 timeout 20 "${CUTAWAY[@]}" logs -f slow

@@ -115,6 +115,14 @@ ask() {
   assert_output --regexp '^sha256:[0-9a-f]{64}$'
 }
 
+@test "docker logs --details" {
+  docker run --name told --label c=d -e 'V=1 2' --log-opt labels=c --log-opt env=V busybox echo hi
+  run -0 docker logs --details told
+  assert_output "V=1+2,c=d hi"
+  run -0 docker inspect -f '{{json .HostConfig.LogConfig}}' told
+  assert_output '{"Type":"json-file","Config":{"env":"V","labels":"c"}}'
+}
+
 @test "docker network and volume" {
   docker network create back
   docker volume create data

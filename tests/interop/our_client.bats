@@ -106,6 +106,12 @@ cutaway() { env -u CUTAWAY_HOST -u CUTAWAY_STAGE "$BUILD/cutaway" --stage 02 -H 
   run -0 cutaway rm -f shop
 }
 
+@test "logs --details are dockerd's" {
+  cutaway run --name told --network none --label c=d -e 'V=1 2' --log-opt labels=c --log-opt env=V busybox echo hi
+  run -0 cutaway logs --details told
+  assert_output "V=1+2,c=d hi"
+}
+
 @test "files, images and volumes go both ways" {
   cutaway run -d --name web --network none -v data:/data busybox sleep 1000
   echo content >"$HOME_OF_TEST/f"

@@ -113,6 +113,17 @@ static void the_default_network_is_the_bridge(void **state)
     assert_json(record, "Networks", "{\"bridge\":{}}");
 }
 
+static void a_log_driver_that_is_not_named_is_json_file(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *record = record_of(
+        "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"\",\"Config\":{\"env\":\"V\"}}}}", "{}", &err);
+
+    assert_json(record, "HostConfig.LogConfig",
+                "{\"Type\":\"json-file\",\"Config\":{\"env\":\"V\"}}");
+}
+
 /* Runs the checks over a record whose HostConfig is given; returns the refusal, "" when there is
  * none. */
 static const char *refusal(const char *host_config, struct ct_error *err)
@@ -223,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_command_may_be_one_string),
         cmocka_unit_test(unknown_fields_are_dropped_and_wrong_types_refused_by_name),
         cmocka_unit_test(the_default_network_is_the_bridge),
+        cmocka_unit_test(a_log_driver_that_is_not_named_is_json_file),
         cmocka_unit_test(limits_that_cannot_work_are_refused),
         cmocka_unit_test(restart_policies_are_checked),
         cmocka_unit_test(a_container_without_a_command_is_refused),

@@ -42,7 +42,7 @@ static void print(const char *config, const char *const *pieces, size_t n)
 {
     struct ct_error err = {0};
     CT_AUTO_JSON json_t *json = ct_json_parse(config, strlen(config), &err);
-    struct log_writer *writer = log_writer_open(dir, ID, json, &err);
+    struct log_writer *writer = log_writer_open(dir, ID, json, NULL, &err);
     assert_non_null(writer);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(log_write(writer, LOG_STDOUT, pieces[i], strlen(pieces[i]), &err), 0);
@@ -192,7 +192,7 @@ static void a_log_at_one_moment_stays_as_it_was(void **state)
     struct ct_error err = {0};
     CT_AUTO_JSON json_t *config = json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
                                             "max-size", "100", "max-file", "2");
-    struct log_writer *writer = log_writer_open(dir, ID, config, &err);
+    struct log_writer *writer = log_writer_open(dir, ID, config, NULL, &err);
     struct log_past past;
     CT_AUTO_CLOSE int out = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     char text[64] = "";
@@ -234,12 +234,78 @@ static void options_that_mean_nothing_are_refused(void **state)
     CT_AUTO_JSON json_t *alone =
         json_pack("{s:s,s:{s:s}}", "Type", "json-file", "Config", "max-file", "3");
 
-    assert_int_equal(log_check_config(driver, &err), -1);
+    assert_int_equal(log_check_config(driver, NULL, &err), -1);
     assert_int_equal(err.kind, CT_UNSUPPORTED);
-    assert_int_equal(log_check_config(option, &err), -1);
+    assert_int_equal(log_check_config(option, NULL, &err), -1);
     assert_string_equal(err.frame[0].what, "unknown log opt 'colour' for json-file log driver");
-    assert_int_equal(log_check_config(alone, &err), -1);
+    assert_int_equal(log_check_config(alone, NULL, &err), -1);
     assert_string_equal(err.frame[0].what, "log option max-file needs max-size");
+}
+
+/* Labels and variables as the details below choose them. Owned. */
+static json_t *labelled(void)
+{
+    return json_pack("{s:{s:s,s:s,s:s},s:[s,s,s]}", "Labels", "c", "d", "a/b", "x y,z&=\xC3\xA4\"",
+                     "left", "out", "Env", "V=1", "V=1 2", "W=w");
+}
+
+static void details_are_what_labels_and_env_choose(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *config = labelled();
+    CT_AUTO_JSON json_t *log_config = json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
+                                                "labels", "c,a/b,none", "env", "NO,V");
+    struct log_writer *writer = log_writer_open(dir, ID, log_config, config, &err);
+    struct log_query query = everything;
+    CT_AUTO_FREE char *path = ct_printf("%s/%s-json.log", dir, ID);
+    CT_AUTO_FREE char *file = NULL;
+
+    assert_int_equal(log_check_config(log_config, config, &err), 0);
+    assert_int_equal(log_write(writer, LOG_STDOUT, "hi\n", 3, &err), 0);
+    assert_int_equal(log_writer_close(writer, &err), 0);
+
+    assert_true(ct_read_file_at(AT_FDCWD, path, 4096, &file, &err) > 0);
+    assert_non_null(strstr(file, "\"stream\":\"stdout\",\"attrs\":{\"c\":\"d\","));
+    CT_AUTO_FREE char *without = read_back(&query);
+    assert_string_equal(without, "hi\n");
+    query.details = true; /* recorded from dockerd 20.10 */
+    CT_AUTO_FREE char *with = read_back(&query);
+    assert_string_equal(with, "V=1+2,a%2Fb=x+y%2Cz%26%3D%C3%A4%22,c=d hi\n");
+    query.timestamps = true;
+    CT_AUTO_FREE char *both = read_back(&query);
+    assert_int_equal(strcspn(both, " "), strlen("2026-11-25T09:40:32.022547310Z"));
+    assert_string_equal(strchr(both, ' ') + 1, with);
+}
+
+static void without_attributes_details_are_a_space(void **state)
+{
+    (void)state;
+    const char *pieces[] = {"hi\n"};
+    struct log_query query = everything;
+    query.details = true;
+
+    print(json_file, pieces, 1);
+
+    CT_AUTO_FREE char *text = read_back(&query);
+    assert_string_equal(text, " hi\n");
+}
+
+static void details_that_are_too_long_are_refused(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_FREE char *value = ct_printf("V=%*s", 70000, "");
+    CT_AUTO_JSON json_t *config = json_pack("{s:[s]}", "Env", value);
+    CT_AUTO_JSON json_t *log_config =
+        json_pack("{s:s,s:{s:s}}", "Type", "json-file", "Config", "env", "V");
+    CT_AUTO_JSON json_t *tag =
+        json_pack("{s:s,s:{s:s}}", "Type", "json-file", "Config", "tag", "x");
+
+    assert_int_equal(log_check_config(log_config, config, &err), -1);
+    assert_int_equal(err.kind, CT_INVALID);
+    assert_int_equal(log_check_config(tag, config, &err), -1);
+    assert_int_equal(err.kind, CT_UNSUPPORTED);
 }
 
 int main(void)
@@ -257,6 +323,9 @@ int main(void)
         TEST(a_log_at_one_moment_stays_as_it_was),
         TEST(there_may_be_no_log_at_all),
         TEST(options_that_mean_nothing_are_refused),
+        TEST(details_are_what_labels_and_env_choose),
+        TEST(without_attributes_details_are_a_space),
+        TEST(details_that_are_too_long_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -399,7 +399,7 @@ static void the_last_output_is_in_the_log_and_with_the_client(void **state)
     struct fixture *f = *state;
     struct ct_error err = {0};
     CT_AUTO_JSON json_t *config = json_pack("{s:s,s:{}}", "Type", "json-file", "Config");
-    struct log_writer *log = log_writer_open(f->base, "abc", config, &err);
+    struct log_writer *log = log_writer_open(f->base, "abc", config, NULL, &err);
     assert_non_null(log);
     begin(f, (struct streams_config){.log = log});
     CT_AUTO_CLOSE int client = attach(f, (struct streams_client){.out = true});
@@ -426,7 +426,7 @@ static void who_has_the_log_gets_what_is_not_in_there_yet(void **state)
     struct fixture *f = *state;
     struct ct_error err = {0};
     CT_AUTO_JSON json_t *config = json_pack("{s:s,s:{}}", "Type", "json-file", "Config");
-    struct log_writer *log = log_writer_open(f->base, "abc", config, &err);
+    struct log_writer *log = log_writer_open(f->base, "abc", config, NULL, &err);
     assert_non_null(log);
     begin(f, (struct streams_config){.log = log});
     print(f, 1, "whole\nhal");

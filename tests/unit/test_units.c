@@ -27,6 +27,16 @@ static void times_are_written_as_go_does(void **state)
                         "2006-01-01T00:00:00.5Z");
 }
 
+static void times_of_one_width_keep_their_zeros(void **state)
+{
+    (void)state;
+    char text[CT_TIME_TEXT];
+
+    assert_string_equal(ct_time_format_fixed(1136073600 * SECOND_NS + 500000000, text),
+                        "2006-01-01T00:00:00.500000000Z");
+    assert_string_equal(ct_time_format_fixed(-1, text), "1969-12-31T23:59:59.999999999Z");
+}
+
 static void times_are_read_in_three_notations(void **state)
 {
     (void)state;
@@ -153,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_written_as_go_does),
+        cmocka_unit_test(times_of_one_width_keep_their_zeros),
         cmocka_unit_test(times_are_read_in_three_notations),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(durations_are_gos),

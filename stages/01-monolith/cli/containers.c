@@ -250,7 +250,7 @@ EACH(wait, wait_one, false)
 EACH(update, update_one, true)
 
 static const struct cli_flag logs_flags[] = {
-    {"details", 0, CLI_BOOL, NULL, NULL, "stage 03-libcontainer"},
+    {"details", 0, CLI_BOOL, NULL, "Show extra details provided to logs", NULL},
     {"follow", 'f', CLI_BOOL, NULL, "Follow log output", NULL},
     {"since", 0, CLI_TEXT, NULL,
      "Show logs since timestamp (2013-01-02T13:23:37Z) or relative (42m for 42 minutes)", NULL},
@@ -271,6 +271,7 @@ static int logs_query(const struct cli_args *args, struct engine_logs *ret, stru
     *ret = (struct engine_logs){.want_stdout = true,
                                 .want_stderr = true,
                                 .timestamps = args_bool(args, "timestamps"),
+                                .details = args_bool(args, "details"),
                                 .follow = args_bool(args, "follow"),
                                 .tail = -1};
     if ((since && ct_time_parse(since, &ret->since_ns, err) < 0) ||

@@ -483,9 +483,9 @@ int values_host(const struct cli_args *args, json_t *host, struct ct_error *err)
     json_t *log_options = json_object();
     json_t *sysctls = json_object();
 
-    ct_json_set(host, "LogConfig",
-                json_pack("{s:s,s:o}", "Type", args_text(args, "log-driver", "json-file"), "Config",
-                          log_options));
+    ct_json_set(
+        host, "LogConfig",
+        json_pack("{s:s,s:o}", "Type", args_text(args, "log-driver", ""), "Config", log_options));
     if (args_has(args, "sysctl")) {
         ct_json_set(host, "Sysctls", json_incref(sysctls));
     }

@@ -52,7 +52,8 @@ static int check_request(struct engine *engine, json_t *record, struct ct_error 
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_VALIDATE, "image %s",
             ct_json_string(record, "Config.Image", ""));
     if (request_check(record, err) < 0 || spec_check(record, err) < 0 ||
-        log_check_config(ct_json_get(record, "HostConfig.LogConfig"), err) < 0) {
+        log_check_config(ct_json_get(record, "HostConfig.LogConfig"),
+                         json_object_get(record, "Config"), err) < 0) {
         return -1;
     }
     return check_networks(engine, record, err);

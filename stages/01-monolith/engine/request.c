@@ -376,6 +376,16 @@ static json_t *wanted_networks(const json_t *body, json_t *host_config)
     return networks;
 }
 
+/* A client that names no log driver leaves it to us; inspect then says which one it is. */
+static void choose_log_driver(json_t *host_config)
+{
+    json_t *log_config = json_object_get(host_config, "LogConfig");
+
+    if (!*ct_json_string(log_config, "Type", "")) {
+        ct_json_set_string(log_config, "Type", "json-file");
+    }
+}
+
 json_t *request_to_config(const json_t *body, const json_t *image_config, struct ct_error *err)
 {
     if (!json_is_object(body)) {
@@ -392,6 +402,7 @@ json_t *request_to_config(const json_t *body, const json_t *image_config, struct
         return NULL;
     }
     inherit(config, image_config);
+    choose_log_driver(host);
     json_t *record = json_object();
     ct_json_set(record, "Networks", wanted_networks(body, host));
     ct_json_set(record, "Config", ct_steal(config));

@@ -3,9 +3,10 @@
  *
  * Room:       logs. Called by: monitor (writer), engine (reader).
  *
- * DIR/<file>-json.log: {"log":"line\n","stream":"stdout","time":RFC3339Nano}\n; a line longer
- * than 16 KiB, or one that the stream ends without newline, has no "\n" in "log". Options max-size,
- * max-file as Docker's; rotated files .1 .2 …. Each entry is appended by one write(2).
+ * DIR/<file>-json.log: {"log":"line\n","stream":"stdout","attrs":{…},"time":RFC3339Nano}\n; a line
+ * longer than 16 KiB, or one that the stream ends without newline, has no "\n" in "log". Options
+ * max-size, max-file, labels, env as Docker's; rotated files .1 .2 …. Each entry is appended by one
+ * write(2).
  */
 #ifndef LOGS_H
 #define LOGS_H
@@ -19,14 +20,18 @@
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
 
 /* Refuses (CT_INVALID / CT_UNSUPPORTED) what HostConfig.LogConfig asks for and we cannot: at create
- * time. */
-int log_check_config(const json_t *log_config, struct ct_error *err);
+ * time. config: the container's Config. */
+int log_check_config(const json_t *log_config, const json_t *config, struct ct_error *err);
+/* What options labels and env choose of Config's Labels and Env for each entry's "attrs". Owned;
+ * NULL: nothing. */
+json_t *log_attributes(const json_t *log_config, const json_t *config);
 /* "…/<id>-json.log", or NULL for driver "none". Owned. */
 char *log_path(const char *dir, const char *container_id, const json_t *log_config);
 
 struct log_writer;
 struct log_writer *log_writer_open(const char *dir, const char *container_id,
-                                   const json_t *log_config, struct ct_error *err);
+                                   const json_t *log_config, const json_t *config,
+                                   struct ct_error *err);
 /* Bytes as they come from the program; lines are cut here. Full disk: the error is returned once a
  * minute at most, bytes are counted as lost. */
 int log_write(struct log_writer *writer, enum log_stream stream, const void *data, size_t length,
@@ -39,6 +44,8 @@ int log_writer_close(struct log_writer *writer, struct ct_error *err);
 const void *log_unfinished(const struct log_writer *writer, enum log_stream stream,
                            size_t *ret_length);
 
+/* timestamps: "2026-11-24T00:45:15.726000001Z " before each line; details: its attributes,
+ * "a=1,b=x+y ", escaped as in a URL's query and sorted. */
 struct log_query {
     bool want_stdout, want_stderr, timestamps, details, follow;
     int64_t since_ns, until_ns; /* UNIX time; 0: none */

@@ -91,18 +91,13 @@ static int deliver(struct log_reader *reader, const json_t *entry, struct ct_err
         return 0;
     }
     enum log_stream kind = strcmp(stream, "stderr") == 0 ? LOG_STDERR : LOG_STDOUT;
-    size_t length = json_string_length(log);
-    if (!reader->query->timestamps) {
-        return write_frame(reader, kind, json_string_value(log), length, err);
+    if (!reader->query->timestamps && !reader->query->details) {
+        return write_frame(reader, kind, json_string_value(log), json_string_length(log), err);
     }
-    size_t head = strlen(time) + 1;
-    CT_AUTO_FREE char *stamped = malloc(head + length + 1);
-    if (!stamped) {
-        return ct_fail(err, ENOMEM, "write the log");
-    }
-    (void)snprintf(stamped, head + 1, "%s ", time);
-    memcpy(stamped + head, json_string_value(log), length);
-    return write_frame(reader, kind, stamped, head + length, err);
+    size_t length = 0;
+    CT_AUTO_FREE char *text = entry_text(reader->query, entry, when_ns, &length);
+    return text ? write_frame(reader, kind, text, length, err)
+                : ct_fail(err, ENOMEM, "write the log");
 }
 
 /* One line of the file. What does not parse was torn by power loss or a full disk: it is skipped.

@@ -33,6 +33,7 @@ struct unfinished { /* the line that a stream is in the middle of */
 
 struct log_writer {
     struct log_options options;
+    json_t *attributes; /* of each entry; NULL: none */
     char *path;
     int fd;
     int64_t size_bytes;
@@ -54,7 +55,8 @@ static int open_log(struct log_writer *writer, struct ct_error *err)
 }
 
 struct log_writer *log_writer_open(const char *dir, const char *container_id,
-                                   const json_t *log_config, struct ct_error *err)
+                                   const json_t *log_config, const json_t *config,
+                                   struct ct_error *err)
 {
     CT_AUTO_CLOSE int dir_fd = ct_mkdirs(dir, 0700, err);
     struct log_writer *writer = dir_fd < 0 ? NULL : calloc(1, sizeof(*writer));
@@ -70,6 +72,7 @@ struct log_writer *log_writer_open(const char *dir, const char *container_id,
         free(writer);
         return NULL;
     }
+    writer->attributes = log_attributes(log_config, config);
     return writer;
 }
 
@@ -95,13 +98,17 @@ static void rotate(struct log_writer *writer)
 }
 
 /* The entry as text with its newline. Invalid UTF-8 is replaced, byte by byte. Owned. */
-static char *make_entry(enum log_stream stream, const char *bytes, size_t length, int64_t when_ns)
+static char *make_entry(const struct log_writer *writer, enum log_stream stream, const char *bytes,
+                        size_t length, int64_t when_ns)
 {
     char time[CT_TIME_TEXT];
     CT_AUTO_JSON json_t *entry = json_object();
 
     ct_json_set(entry, "log", ct_json_string_lossy(bytes, length));
     ct_json_set_string(entry, "stream", stream == LOG_STDOUT ? "stdout" : "stderr");
+    if (writer->attributes) {
+        ct_json_set(entry, "attrs", json_incref(writer->attributes));
+    }
     ct_json_set_string(entry, "time", ct_time_format(when_ns, time));
     CT_AUTO_FREE char *text = ct_json_text(entry);
     return text ? ct_printf("%s\n", text) : NULL;
@@ -144,7 +151,7 @@ static int write_entry(struct log_writer *writer, enum log_stream stream, const 
     if (writer->options.max_bytes && writer->size_bytes >= writer->options.max_bytes) {
         rotate(writer);
     }
-    CT_AUTO_FREE char *text = make_entry(stream, bytes, length, when_ns);
+    CT_AUTO_FREE char *text = make_entry(writer, stream, bytes, length, when_ns);
     if (!text) {
         errno = ENOMEM;
         return lose(writer, length, err);
@@ -231,6 +238,7 @@ int log_writer_close(struct log_writer *writer, struct ct_error *err)
         free(writer->streams[stream].bytes);
     }
     ct_cleanup_close(&writer->fd);
+    json_decref(writer->attributes);
     free(writer->path);
     free(writer);
     return result;

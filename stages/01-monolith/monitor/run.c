@@ -318,9 +318,10 @@ static int open_log(struct monitor *monitor, struct ct_error *err)
 {
     const struct container *container = monitor->container;
     CT_AUTO_FREE char *dir = container_log_dir(container);
-    const json_t *config = ct_json_get(container->config, "HostConfig.LogConfig");
 
-    monitor->log = log_writer_open(dir, container->id, config, err);
+    monitor->log =
+        log_writer_open(dir, container->id, ct_json_get(container->config, "HostConfig.LogConfig"),
+                        json_object_get(container->config, "Config"), err);
     return monitor->log ? 0 : ct_while(err, "open the log");
 }
 
