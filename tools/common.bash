@@ -42,6 +42,19 @@ own_again() {
   fi
 }
 
+# The folder whose boot/ and lib/modules/ hold Debian's cloud kernel, for virtual machines: the system's root
+# when it is installed, or what tools/setup unpacked. For tests, KERNEL_SYSTEM is the system's root.
+find_cloud_kernel() {
+  local root
+  for root in "${KERNEL_SYSTEM:-}/" "$BUILD/vm/kernel/"; do
+    if compgen -G "${root}boot/vmlinuz-*-cloud-amd64" >/dev/null; then
+      echo "$root"
+      return
+    fi
+  done
+  return 1
+}
+
 # NUL-separated list of the project's own files that match the patterns, with or without git.
 project_files() {
   if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then

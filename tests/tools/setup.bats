@@ -13,7 +13,7 @@ setup() {
   CALLS=$BATS_TEST_TMPDIR/calls
   mkdir "$BIN"
   touch "$CALLS"
-  for program in bash awk sort comm sed cat mktemp rm tee id paste fold dirname env; do
+  for program in bash awk sort comm sed cat mktemp rm mv mkdir tee id paste fold dirname basename env; do
     ln -s "$(command -v "$program")" "$BIN/$program"
   done
   add_program id 'echo 0'
@@ -21,7 +21,16 @@ setup() {
   touch "$BATS_TEST_TMPDIR/missing"
   add_program dpkg-query 'shift 3; for p; do grep -qx "$p" '"$BATS_TEST_TMPDIR"'/missing || echo "installed $p"; done'
   ln -s "$(command -v grep)" "$BIN/grep"
-  add_program apt-get 'echo "$*" >>'"$CALLS"'; echo "Setting up jq (1.6) ..."; exit '"\$(cat $BATS_TEST_TMPDIR/apt-result 2>/dev/null || echo 0)"
+  add_program apt-get 'echo "$*" >>'"$CALLS"'; echo "Setting up jq (1.6) ..."; [ "$1" != download ] || : >"${@: -1}.deb"
+    exit '"\$(cat $BATS_TEST_TMPDIR/apt-result 2>/dev/null || echo 0)"
+  # The kernel is there, too.
+  export BUILD=$BATS_TEST_TMPDIR/build KERNEL_SYSTEM=$BATS_TEST_TMPDIR/system
+  mkdir -p "$KERNEL_SYSTEM/boot"
+  touch "$KERNEL_SYSTEM/boot/vmlinuz-6.1.0-8-cloud-amd64"
+  add_program uname 'echo x86_64'
+  add_program apt-cache 'echo "  Depends: linux-image-6.1.0-9-cloud-amd64"'
+  add_program dpkg-deb 'mkdir -p "$3/boot" "$3/lib/modules/6.1.0-9-cloud-amd64"; : >"$3/boot/vmlinuz-6.1.0-9-cloud-amd64"; echo "$1 ${2##*/}" >>'"$CALLS"
+  add_program depmod 'echo "depmod $3" >>'"$CALLS"
 }
 
 add_program() {
@@ -77,4 +86,25 @@ setup_packages() { env PATH="$BIN" "$SETUP" "$@"; }
   assert_line --index 0 --partial "not a Debian system"
   assert_output --partial "libarchive-dev"
   refute_output --partial "shellcheck"
+}
+
+@test "the virtual machine's kernel is unpacked and not installed" {
+  rm -r "$KERNEL_SYSTEM"
+  run -0 setup_packages test
+  run -0 cat "$CALLS"
+  assert_line --index 0 --regexp "^download -qq .* linux-image-6.1.0-9-cloud-amd64$"
+  assert_line --index 1 "--extract linux-image-6.1.0-9-cloud-amd64.deb"
+  assert_line --index 2 "depmod 6.1.0-9-cloud-amd64"
+  assert [ -d "$BUILD/vm/kernel/lib" ]
+  run -0 setup_packages test
+  refute_output
+}
+
+@test "a kernel that cannot be had is told, and does not stop the set-up" {
+  rm -r "$KERNEL_SYSTEM"
+  echo 100 >"$BATS_TEST_TMPDIR/apt-result"
+  run -0 setup_packages test
+  assert_line --partial "tests in a virtual machine will be skipped"
+  assert [ ! -e "$BUILD/vm/kernel" ]
+  assert [ ! -e "$BUILD/vm/kernel.new" ]
 }
