@@ -293,7 +293,7 @@ static void what_is_sent_to_it_comes_back_from_the_first_byte_to_the_last(void *
                   "StdinOnce", 1, "HostConfig", "NetworkMode", "none");
     CT_AUTO_JSON json_t *warnings = NULL;
     CT_AUTO_FREE char *id = NULL;
-    const struct engine_attach both = {.in = true, .out = true};
+    const struct engine_attach both = {.stream = true, .in = true, .out = true};
     char frame[64] = "";
     size_t have = 0;
     ssize_t n;

@@ -173,6 +173,10 @@ int engine_container_attach(struct engine *engine, const char *ref, const struct
     pthread_t thread;
     int ends[2];
 
+    if (record && (how->logs || !how->stream)) {
+        free(program);
+        return fake_cannot(err, "attach to the log");
+    }
     if (!program || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         free(program);
         return record ? ct_fail(err, ENOMEM, "attach to '%.64s'", ref)

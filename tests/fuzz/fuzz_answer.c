@@ -208,7 +208,7 @@ static int show(int fd, bool raw, struct ct_error *err)
 
 static int ask_attach(struct ct_error *err)
 {
-    const struct engine_attach all = {.in = true, .out = true, .err = true};
+    const struct engine_attach all = {.stream = true, .in = true, .out = true, .err = true};
     int fd = -1;
     return engine_container_attach(engine, "web", &all, &fd, err) < 0 ? -1 : show(fd, false, err);
 }
