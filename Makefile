@@ -43,4 +43,4 @@ doctor:
 	@tools/doctor
 
 clean:
-	@rm -rf '$(BUILD)' build-clang build-san
+	@rm -rf '$(BUILD)' build-clang build-san build-fuzz

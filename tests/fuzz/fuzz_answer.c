@@ -11,7 +11,7 @@
 #include "engine_containers.h"
 #include "engine_images.h"
 #include "engine_system.h"
-#include "told.h"
+#include "fuzz.h"
 
 #include "cleanup.h"
 #include "file.h"
@@ -35,7 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PING_ANSWER \
     "HTTP/1.1 200 OK\r\nApi-Version: 1.43\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-static char base[] = "/tmp/fuzz-answer-XXXXXX";
 static struct engine *engine;
 static int null_fd;
 
@@ -86,12 +85,6 @@ static void *play_daemon(void *context)
     }
 }
 
-static void clean_up(void)
-{
-    struct ct_error err = {0};
-    (void)ct_remove_tree(AT_FDCWD, base, &err);
-}
-
 static void start_daemon(const char *path)
 {
     static int listen_fd;
@@ -127,11 +120,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     keep_output_away(argc, argv);
     (void)signal(SIGPIPE, SIG_IGN);
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null_fd < 0 || !mkdtemp(base)) {
+    if (null_fd < 0) {
         abort();
     }
-    (void)atexit(clean_up);
-    CT_AUTO_FREE char *path = ct_join(base, "s");
+    CT_AUTO_FREE char *path = ct_join(fuzz_home(), "s");
     CT_AUTO_FREE char *host = ct_printf("unix://%s", path);
     start_daemon(path);
     engine = engine_open(&(struct engine_options){.host = host}, &err);

@@ -12,6 +12,7 @@
  * is gone would have it cancelled.
  */
 #include "engine_containers.h"
+#include "fuzz.h"
 #include "server.h"
 
 #include "cleanup.h"
@@ -36,26 +37,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PATIENCE_MS  10
 #define REQUESTS_MAX 8
 
-static char base[] = "/tmp/fuzz-http-XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int listen_fd;
-
-static void clean_up(void)
-{
-    struct ct_error err = {0};
-    (void)ct_remove_tree(AT_FDCWD, base, &err);
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!mkdtemp(base)) {
-        abort();
-    }
-    (void)atexit(clean_up);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", base);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", fuzz_home());
     listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(listen_fd, 16) < 0) {

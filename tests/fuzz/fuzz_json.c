@@ -11,9 +11,9 @@
  * one of its values becomes another one, of a kind that is not expected there.
  */
 #include "engine_internal.h"
+#include "fuzz.h"
 #include "logs.h"
 #include "spec.h"
-#include "told.h"
 #include "volumes_internal.h"
 
 #include "cleanup.h"
@@ -164,7 +164,8 @@ static void make_record(const json_t *body, const json_t *image_config)
     CT_AUTO_JSON json_t *record = request_to_config(body, image_config, &err);
 
     if (!record || request_check(record, &err) < 0 || spec_check(record, &err) < 0 ||
-        log_check_config(ct_json_get(record, "HostConfig.LogConfig"), &err) < 0) {
+        log_check_config(ct_json_get(record, "HostConfig.LogConfig"),
+                         json_object_get(record, "Config"), &err) < 0) {
         must_be_told(&err);
         return;
     }
