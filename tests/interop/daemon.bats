@@ -152,6 +152,14 @@ _sign() {
   run curl -s --max-time 5 "http://127.0.0.1:$port/_ping"
   refute_output --partial OK
   cutaway rm -f web
+  # Who is attached when the daemon is told to end: the daemon ends, and so does the stream.
+  "${tls[@]}" run -d --name talk busybox sh -c 'while :; do echo x; sleep 0.05; done' 3>&-
+  "${tls[@]}" attach --no-stdin talk >"$HOME_OF_TEST/attached" 2>&1 3>&- &
+  attached=$!
+  retry 10 test -s "$HOME_OF_TEST/attached"
+  stop_daemon TERM
+  wait "$attached" || true # it may say that the connection is lost
+  start_daemon
 }
 
 # ---- load ----

@@ -285,6 +285,7 @@ struct server *server_open(struct engine *engine, int listen_fd, const struct se
     if (server->spool_fd < 0 || (tls && !(server->tls = tls_load(tls, err)))) {
         goto undo_server;
     }
+    hijacks_begin();
     errno = 0;
     server->http = start_http(server, listen_fd);
     if (!server->http) {
@@ -315,6 +316,7 @@ void server_close(struct server *server)
     MHD_socket listening = MHD_quiesce_daemon(server->http);
     talks_cancel_all();
     drain(server);
+    hijacks_end();
     MHD_stop_daemon(server->http);
     talks_cancel_all(); /* streams whose connection was just being taken over before */
     if (listening != MHD_INVALID_SOCKET) {
