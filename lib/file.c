@@ -102,9 +102,10 @@ static int sync_parent(int dir_fd, const char *name, struct ct_error *err)
     return 0;
 }
 
-/* A complete, synced file under a name that nobody else uses. Owned name, NULL on failure. */
+/* A complete file, synced where it must outlive the boot, under a name that nobody else uses. Owned
+ * name, NULL on failure. */
 static char *write_temporary(int dir_fd, const char *name, const void *data, size_t length,
-                             mode_t mode, struct ct_error *err)
+                             mode_t mode, bool durable, struct ct_error *err)
 {
     char suffix[17];
     ct_random_hex(suffix, 8);
@@ -115,7 +116,7 @@ static char *write_temporary(int dir_fd, const char *name, const void *data, siz
         return ct_fail_null(err, errno, "write '%s'", name);
     }
     /* The umask must not decide who may read our state. */
-    if (fchmod(fd, mode) < 0 || ct_write_all(fd, data, length) < 0 || fsync(fd) < 0) {
+    if (fchmod(fd, mode) < 0 || ct_write_all(fd, data, length) < 0 || (durable && fsync(fd) < 0)) {
         (void)ct_fail(err, errno, "write '%s'", name);
         (void)unlinkat(dir_fd, temporary, 0); /* best effort: err keeps the cause */
         return NULL;
@@ -123,10 +124,10 @@ static char *write_temporary(int dir_fd, const char *name, const void *data, siz
     return ct_steal(temporary);
 }
 
-int ct_write_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
-                     struct ct_error *err)
+static int replace(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                   bool durable, struct ct_error *err)
 {
-    CT_AUTO_FREE char *temporary = write_temporary(dir_fd, name, data, length, mode, err);
+    CT_AUTO_FREE char *temporary = write_temporary(dir_fd, name, data, length, mode, durable, err);
     if (!temporary) {
         return -1;
     }
@@ -135,13 +136,25 @@ int ct_write_file_at(int dir_fd, const char *name, const void *data, size_t leng
         (void)unlinkat(dir_fd, temporary, 0);
         return -1;
     }
-    return sync_parent(dir_fd, name, err);
+    return durable ? sync_parent(dir_fd, name, err) : 0;
+}
+
+int ct_write_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                     struct ct_error *err)
+{
+    return replace(dir_fd, name, data, length, mode, true, err);
+}
+
+int ct_write_run_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                         struct ct_error *err)
+{
+    return replace(dir_fd, name, data, length, mode, false, err);
 }
 
 int ct_create_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
                       struct ct_error *err)
 {
-    CT_AUTO_FREE char *temporary = write_temporary(dir_fd, name, data, length, mode, err);
+    CT_AUTO_FREE char *temporary = write_temporary(dir_fd, name, data, length, mode, true, err);
     if (!temporary) {
         return -1;
     }

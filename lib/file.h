@@ -25,6 +25,12 @@ ssize_t ct_read_file_at(int dir_fd, const char *name, size_t max, char **ret, st
 int ct_write_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
                      struct ct_error *err);
 
+/* The same for a file that does not outlive the boot: whole at any time, also when we are killed,
+ * but not synced. On a /run that is no tmpfs, five syncs are longer than the start of a container.
+ */
+int ct_write_run_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                         struct ct_error *err);
+
 /* Creates name with the content; CT_EXISTS when something is there. Durable as above. */
 int ct_create_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
                       struct ct_error *err);

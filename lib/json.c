@@ -65,13 +65,27 @@ json_t *ct_json_load_at(int dir_fd, const char *name, struct ct_error *err)
     return json;
 }
 
-int ct_json_save_at(int dir_fd, const char *name, const json_t *json, struct ct_error *err)
+typedef int (*write_fn)(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                        struct ct_error *err);
+
+static int save(int dir_fd, const char *name, const json_t *json, size_t flags, write_fn write_file,
+                struct ct_error *err)
 {
-    CT_AUTO_FREE char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    CT_AUTO_FREE char *text = json_dumps(json, flags | JSON_ENCODE_ANY);
     if (!text) {
         return ct_refuse(err, CT_SYSTEM, "write '%s': out of memory", name);
     }
-    return ct_write_file_at(dir_fd, name, text, strlen(text), 0600, err);
+    return write_file(dir_fd, name, text, strlen(text), 0600, err);
+}
+
+int ct_json_save_at(int dir_fd, const char *name, const json_t *json, struct ct_error *err)
+{
+    return save(dir_fd, name, json, JSON_INDENT(2), ct_write_file_at, err);
+}
+
+int ct_json_save_run_at(int dir_fd, const char *name, const json_t *json, struct ct_error *err)
+{
+    return save(dir_fd, name, json, JSON_COMPACT, ct_write_run_file_at, err);
 }
 
 char *ct_json_text(const json_t *json)

@@ -27,6 +27,9 @@ json_t *ct_json_load_at(int dir_fd, const char *name, struct ct_error *err);
 /* Writes atomically and durably (file.h), mode 0600, keys in insertion order. Returns 0 or -1. */
 int ct_json_save_at(int dir_fd, const char *name, const json_t *json, struct ct_error *err);
 
+/* The same for a document that does not outlive the boot (ct_write_run_file_at), in one line. */
+int ct_json_save_run_at(int dir_fd, const char *name, const json_t *json, struct ct_error *err);
+
 /* One line without spaces, owned by the caller (free). NULL only when memory is out. */
 char *ct_json_text(const json_t *json);
 

@@ -109,6 +109,13 @@ struct exec_stats {
     bool oom_killed; /* the kernel killed at least one process for memory */
 };
 
+/*
+ * exec_driver_use - which driver this process and the monitors that it starts take for new jobs.
+ * Not called: the first one of the stage. CT_INVALID: there is none of this name; CT_UNSUPPORTED:
+ * a later stage has it.
+ */
+int exec_driver_use(const char *name, struct ct_error *err);
+
 /* "lxc", and what it drives: "lxc-start 5.0.2" (owned by the caller; NULL when it is missing, err
  * says how to get it). */
 const char *exec_driver_name(void);

@@ -8,6 +8,7 @@
  * So containers go on when the daemon ends or is killed, and the next one finds them.
  */
 #define CT_LAYER "daemon"
+#include "execdriver.h"
 #include "listen.h"
 #include "monitor.h"
 #include "recover.h"
@@ -38,6 +39,7 @@ struct options {
     const char *group;
     struct server_tls tls;
     bool verify, insecure;
+    const char *exec_driver; /* NULL: the stage's own default */
 };
 
 enum {
@@ -47,7 +49,7 @@ enum {
     OPTION_CERT,
     OPTION_KEY,
     OPTION_INSECURE,
-    OPTION_LEVEL
+    OPTION_EXEC_DRIVER
 };
 
 static const struct argp_option option_table[] = {
@@ -65,6 +67,8 @@ static const struct argp_option option_table[] = {
     {"tlskey", OPTION_KEY, "FILE", 0, "Its key", 0},
     {"insecure-loopback", OPTION_INSECURE, NULL, 0,
      "Allow tcp without TLS on 127.0.0.1 and ::1: every user of this machine is then root", 0},
+    {"exec-driver", OPTION_EXEC_DRIVER, "NAME", 0,
+     "How containers are run: lxc; from stage 03 on also native, which is the default there", 0},
     {"log-level", 'l', "LEVEL", 0, "debug, info, warn (default) or error", 0},
     {0},
 };
@@ -104,6 +108,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_INSECURE:
         options->insecure = true;
+        return 0;
+    case OPTION_EXEC_DRIVER:
+        options->exec_driver = value;
         return 0;
     case 'l':
         (void)setenv("CUTAWAY_LOG", value, 1);
@@ -299,6 +306,9 @@ static int run_daemon(struct daemon *daemon, struct ct_error *err)
     int number;
 
     block_signals(&signals);
+    if (daemon->options.exec_driver && exec_driver_use(daemon->options.exec_driver, err) < 0) {
+        return -1;
+    }
     daemon->engine = root && run ? engine_open(&daemon->options.engine, err) : NULL;
     CT_AUTO_CLOSE int lock = daemon->engine ? lock_root(root, err) : -1;
     if (lock < 0) {

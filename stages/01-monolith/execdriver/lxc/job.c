@@ -35,6 +35,17 @@
 static int kept_fds[EXEC_KEEP_FD];
 static size_t n_kept_fds;
 
+int exec_driver_use(const char *name, struct ct_error *err)
+{
+    if (strcmp(name, "native") == 0) {
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "use the exec driver 'native': it comes with stage 03-libcontainer");
+    }
+    return strcmp(name, "lxc") == 0
+               ? 0
+               : ct_refuse(err, CT_INVALID, "use the exec driver '%.40s': there is lxc", name);
+}
+
 const char *exec_driver_name(void)
 {
     return "lxc";

@@ -15,8 +15,8 @@
  * execve(2), and nothing of the host is left in it afterwards: only 0, 1 and 2 stay open.
  */
 #define CT_LAYER "sysinit"
-#include "diagnose.h"
 #include "error.h"
+#include "exec.h"
 #include "plan.h"
 
 #include <errno.h>
@@ -35,8 +35,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Tells the driver what went wrong, and leaves with the exit code that it will report anyway. */
 _Noreturn static void give_up(int report_fd, const struct ct_error *err)
@@ -119,39 +117,6 @@ static void wait_for_go(int socket_fd)
 
 /* ---- becoming the program ------------------------------------------------------------------- */
 
-/* dup2(2) clears close-on-exec, also when a descriptor is already in its place. */
-static int place_stdio(const int fds[static 3], struct ct_error *err)
-{
-    int above[3];
-
-    /* All to above 2 first, so that none is overwritten before it was used. */
-    for (int i = 0; i < 3; i++) {
-        above[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (above[i] < 0) {
-            return ct_fail(err, errno, "place the standard streams");
-        }
-    }
-    for (int i = 0; i < 3; i++) {
-        if (dup2(above[i], i) < 0) {
-            return ct_fail(err, errno, "place the standard streams");
-        }
-    }
-    return 0;
-}
-
-/* Ignored signals and the mask survive execve(2): the program is to start as from a login. */
-static void reset_signals(void)
-{
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    sigset_t none;
-
-    for (int i = 1; i < NSIG; i++) {
-        (void)sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
-    }
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static int take_terminal(struct ct_error *err)
 {
     if (ioctl(0, TIOCSCTTY, 0) < 0) {
@@ -197,82 +162,9 @@ static int set_ids(const struct plan *plan, struct ct_error *err)
     return limit_caps(plan->uid == 0 ? plan->caps : 0, err);
 }
 
-/* CVE-2024-21626: a working directory that leads to a descriptor of the host must not be taken.
- * None is open but sysinit's own; this makes sure of it where it would count. */
-static int enter_cwd(const char *cwd, struct ct_error *err)
-{
-    char resolved[PATH_MAX];
-
-    if (chdir(cwd) < 0) {
-        return diagnose_cwd(cwd, errno, err);
-    }
-    if (!getcwd(resolved, sizeof(resolved)) || resolved[0] != '/') {
-        (void)ct_refuse(err, CT_CANNOT_RUN,
-                        "enter the working directory '%.70s': it is outside of the container", cwd);
-        return -1;
-    }
-    return 0;
-}
-
-static const char *search_path(char *const *envp)
-{
-    for (; *envp; envp++) {
-        if (strncmp(*envp, "PATH=", 5) == 0) {
-            return *envp + 5;
-        }
-    }
-    return DEFAULT_PATH;
-}
-
-/* Tries name in each directory of path, as execvp(3). Returns only on failure, with the errno that
- * tells most, and the candidate that had it (empty: there was none). */
-static int exec_in_path(const struct plan *plan, const char *path, char found[static PATH_MAX])
-{
-    int failure = ENOENT;
-    found[0] = 0;
-
-    for (const char *at = path;; at++) {
-        size_t length = strcspn(at, ":");
-        char candidate[PATH_MAX];
-        struct stat st;
-        int n = snprintf(candidate, sizeof(candidate), "%.*s/%s", length ? (int)length : 1,
-                         length ? at : ".", plan->argv[0]);
-        if (n > 0 && (size_t)n < sizeof(candidate) && stat(candidate, &st) == 0 &&
-            !S_ISDIR(st.st_mode)) {
-            (void)execve(candidate, plan->argv, plan->envp);
-            failure = errno;
-            memcpy(found, candidate, (size_t)n + 1);
-            if (failure != EACCES) {
-                return failure; /* it is there: another one further down is not what was meant */
-            }
-        }
-        at += length;
-        if (!*at) {
-            return failure;
-        }
-    }
-}
-
-static int run_program(const struct plan *plan, struct ct_error *err)
-{
-    const char *name = plan->argv[0];
-    char found[PATH_MAX];
-
-    if (strchr(name, '/')) {
-        (void)execve(name, plan->argv, plan->envp);
-        return diagnose_exec(name, errno, err);
-    }
-    const char *path = search_path(plan->envp);
-    if (!name[0]) {
-        return diagnose_not_in_path(name, path, err);
-    }
-    int failure = exec_in_path(plan, path, found);
-    return found[0] ? diagnose_exec(found, failure, err) : diagnose_not_in_path(name, path, err);
-}
-
 static int become_program(const struct plan *plan, const int stdio[static 3], struct ct_error *err)
 {
-    if (place_stdio(stdio, err) < 0) {
+    if (ct_exec_streams(stdio, 0, err) < 0) {
         return -1;
     }
     /* A session of its own: no terminal of the host's is reachable, and a signal to the host's
@@ -284,15 +176,12 @@ static int become_program(const struct plan *plan, const int stdio[static 3], st
     if ((plan->flags & PLAN_SET_IDS) && set_ids(plan, err) < 0) {
         return -1;
     }
-    if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) < 0) {
-        return ct_fail(err, errno, "mark all descriptors above 2 to be closed");
-    }
-    if (enter_cwd(plan->cwd, err) < 0) {
+    if (ct_exec_enter_cwd(plan->cwd, err) < 0) {
         return -1;
     }
     (void)umask(022);
-    reset_signals();
-    return run_program(plan, err);
+    ct_exec_reset_signals();
+    return ct_exec(plan->argv, plan->envp, err);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /*
  * diagnose.c - why a program could not be run.
  *
- * Room:       execdriver.   Called by: see diagnose.h.   Man: execve(2), elf(5).
+ * Room:       lib.   Called by: see diagnose.h.   Man: execve(2), elf(5).
  *
  * One function for each errno that has several causes. A script is followed to its interpreter and
  * that one is looked at in the same way, because the kernel reports the interpreter's fault as the

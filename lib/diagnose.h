@@ -1,9 +1,9 @@
 /*
  * diagnose.h - why a program could not be run: the true cause behind an errno.
  *
- * Room:       execdriver. Uses nothing but libc and lib/error, so that it can be linked into what
- *             runs inside a container.
- * Called by:  lxc/sysinit.c; later the init of libcontainer and of runc.
+ * Room:       lib. Uses nothing but libc and lib/error, so that it can be linked into what runs
+ *             inside a container.
+ * Called by:  exec.c, for everything that becomes a container's program.
  * Man:        execve(2), path_resolution(7), elf(5).
  *
  * execve(2) has one errno for many faults: ENOENT is a missing file, but also a missing interpreter

@@ -1,10 +1,10 @@
 /*
  * pool.h - memory that is freed together: what a request points to lives in one.
  *
- * Room:       monitor.   Called by: spec.c, mounts.c.
+ * Room:       lib.   Called by: rooms that build requests (monitor, libcontainer).
  */
-#ifndef MONITOR_POOL_H
-#define MONITOR_POOL_H
+#ifndef CT_POOL_H
+#define CT_POOL_H
 
 #include <stddef.h>
 

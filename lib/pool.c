@@ -1,7 +1,7 @@
 /*
  * pool.c - memory that is freed together.
  *
- * Room:       monitor.   Called by: spec.c, mounts.c.
+ * Room:       lib.   Called by: rooms that build requests (monitor, libcontainer).
  */
 #include "pool.h"
 
