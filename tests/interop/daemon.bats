@@ -107,6 +107,56 @@ while s.recv(4096): pass' "$SOCKET"
   assert_status_of web exited
 }
 
+# ---- who may ----
+
+# daemon_of_group GROUP: the daemon of this test again, its socket for that group.
+daemon_of_group() {
+  stop_daemon TERM
+  "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" --group "$1" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
+  DAEMON=$!
+  retry 10 _daemon_answers
+}
+
+# as_member GROUP COMMAND…: as nobody, of that group alone.
+as_member() {
+  local group=$1
+  shift
+  setpriv --reuid nobody --regid "$group" --clear-groups "$@" 3>&-
+}
+
+@test "members of the socket's group may use it, others may not, and RUN holds nothing else for them" {
+  chmod 711 "$HOME_OF_TEST"
+  daemon_of_group games
+  cutaway run -d --name web busybox sleep 1000
+  run -0 as_member games curl -s --max-time 10 --unix-socket "$SOCKET" http://d/_ping
+  assert_output OK
+  run -0 as_member games "${CUTAWAY[@]}" ps -q
+  assert_equal "${#lines[@]}" 1
+  assert_equal "$(stat -c '%a %U:%G' "$RUN") $(stat -c '%a %U:%G' "$SOCKET")" "710 root:games 660 root:games"
+  run -0 find "$RUN" -mindepth 1 -maxdepth 1 ! -name cutaway.sock -perm /077
+  assert_output ""
+  run -2 as_member games ls "$RUN"
+  # Another user, another group.
+  run -1 as_member nogroup "${CUTAWAY[@]}" ps
+  assert_output "cutaway: connect to the daemon at 'unix://$SOCKET': Permission denied (EACCES); try: use sudo, or become a member of the socket's group"
+  # And when the group is gone again, so is the way.
+  stop_daemon TERM
+  start_daemon
+  assert_equal "$(stat -c '%a %U:%G' "$RUN") $(stat -c '%a %U:%G' "$SOCKET")" "700 root:root 660 root:root"
+  run -1 as_member games "${CUTAWAY[@]}" ps
+}
+
+@test "a group that is not there is named, and nothing listens; other rights of RUN stay" {
+  stop_daemon TERM
+  run -1 "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" --group no-such-group 3>&-
+  assert_output "cutawayd: give the socket to group 'no-such-group': no such group; try: groupadd no-such-group"
+  assert [ ! -e "$SOCKET" ]
+  chmod 711 "$RUN"
+  start_daemon
+  daemon_of_group games
+  assert_equal "$(stat -c '%a %U:%G' "$RUN")" "711 root:root"
+}
+
 # ---- TLS ----
 
 # make_certificates: ca.pem; server-*.pem for localhost; cert.pem and key.pem for a client; other-*.pem of nobody.

@@ -51,20 +51,59 @@ static int replace_stale(const struct sockaddr_un *address, struct ct_error *err
                : 0;
 }
 
-/* Without the group only root may connect. */
-static int give_to_group(const char *path, const char *group, struct ct_error *err)
+/* *ret: the entry, or NULL: only root may connect then. */
+static int find_group(const char *group, const struct group **ret, struct ct_error *err)
 {
-    const struct group *entry = getgrnam(group ? group : "cutaway");
-
-    if (!entry && group) {
+    *ret = getgrnam(group ? group : "cutaway");
+    if (!*ret && group) {
         (void)ct_refuse(err, CT_NOT_FOUND, "give the socket to group '%.40s': no such group",
                         group);
         return ct_hint(err, "groupadd %.40s", group);
+    }
+    return 0;
+}
+
+static int give_to_group(const char *path, const char *group, struct ct_error *err)
+{
+    const struct group *entry;
+
+    if (find_group(group, &entry, err) < 0) {
+        return -1;
     }
     if (entry && chown(path, 0, entry->gr_gid) < 0) {
         return ct_fail(err, errno, "give the socket to group '%.40s'", entry->gr_name);
     }
     return chmod(path, 0660) < 0 ? ct_fail(err, errno, "set the mode of '%.100s'", path) : 0;
+}
+
+/* Rights that somebody else chose stay as they are. */
+static bool has_our_mode(const struct stat *st)
+{
+    mode_t mode = st->st_mode & 07777;
+    return st->st_uid == geteuid() && (mode == 0700 || mode == 0710);
+}
+
+int listen_let_pass(const char *dir, const char *group, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const struct group *entry;
+    struct stat st;
+
+    if (find_group(group, &entry, err) < 0) {
+        return -1;
+    }
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return ct_fail(err, errno, "open '%.100s'", dir);
+    }
+    if (!has_our_mode(&st)) {
+        return 0;
+    }
+    /* The mode last: at no time may the group of before pass. */
+    if (fchmod(fd, 0700) < 0 || fchown(fd, (uid_t)-1, entry ? entry->gr_gid : 0) < 0 ||
+        fchmod(fd, entry ? 0710 : 0700) < 0) {
+        return ct_fail(err, errno, "let the socket's group pass through '%.100s'", dir);
+    }
+    return 0;
 }
 
 int listen_unix(const char *path, const char *group, struct ct_error *err)

@@ -15,6 +15,13 @@
  */
 int listen_unix(const char *path, const char *group, struct ct_error *err);
 
+/*
+ * listen_let_pass - members of the group (as above) may pass through dir on their way to the socket
+ * in it: 0710 root:GROUP, 0700 where there is no such group. They cannot list it, and what lies
+ * beside the socket is 0700 or 0600. A directory that has neither mode stays as it is.
+ */
+int listen_let_pass(const char *dir, const char *group, struct ct_error *err);
+
 /* listen_tcp - the first address of the name that can be bound. CT_EXISTS: the port is in use. */
 int listen_tcp(const struct rest_host *host, struct ct_error *err);
 

@@ -158,6 +158,7 @@ static int lock_root(const char *root, struct ct_error *err)
 
 struct daemon {
     struct options options;
+    const char *run; /* borrowed, absolute */
     struct engine *engine;
     struct server *servers[HOSTS_MAX];
     size_t n_servers;
@@ -196,6 +197,28 @@ static int serve(struct daemon *daemon, int listen_fd, bool secured, struct ct_e
     return 0;
 }
 
+static bool lies_in(const char *path, const char *dir)
+{
+    size_t length = strlen(dir);
+    return strncmp(path, dir, length) == 0 && path[length] == '/' &&
+           !strchr(path + length + 1, '/');
+}
+
+static int serve_unix(struct daemon *daemon, const char *path, struct ct_error *err)
+{
+    const char *group = daemon->options.group;
+
+    if (lies_in(path, daemon->run) && listen_let_pass(daemon->run, group, err) < 0) {
+        return -1;
+    }
+    int fd = listen_unix(path, group, err);
+    if (fd < 0) {
+        return -1;
+    }
+    daemon->unix_paths[daemon->n_servers] = ct_strdup(path);
+    return serve(daemon, fd, false, err);
+}
+
 static int serve_host(struct daemon *daemon, const char *text, struct ct_error *err)
 {
     struct rest_host host;
@@ -205,11 +228,7 @@ static int serve_host(struct daemon *daemon, const char *text, struct ct_error *
         return -1;
     }
     if (host.is_unix) {
-        int fd = listen_unix(host.path, daemon->options.group, err);
-        if (fd >= 0) {
-            daemon->unix_paths[daemon->n_servers] = ct_strdup(host.path);
-            result = serve(daemon, fd, false, err);
-        }
+        result = serve_unix(daemon, host.path, err);
     } else if (check_tcp(&daemon->options, &host, err) == 0) {
         int fd = listen_tcp(&host, err);
         result = fd < 0 ? -1 : serve(daemon, fd, daemon->options.verify, err);
@@ -228,7 +247,7 @@ static int serve_inherited(struct daemon *daemon, int n, struct ct_error *err)
     return 0;
 }
 
-static int serve_all(struct daemon *daemon, const char *run, struct ct_error *err)
+static int serve_all(struct daemon *daemon, struct ct_error *err)
 {
     const struct options *options = &daemon->options;
     int inherited = listen_inherited();
@@ -241,7 +260,7 @@ static int serve_all(struct daemon *daemon, const char *run, struct ct_error *er
         return serve_inherited(daemon, inherited, err);
     }
     if (options->n_hosts == 0) {
-        CT_AUTO_FREE char *host = ct_printf("unix://%s/" REST_SOCKET, run);
+        CT_AUTO_FREE char *host = ct_printf("unix://%s/" REST_SOCKET, daemon->run);
         return serve_host(daemon, host, err);
     }
     for (size_t i = 0; i < options->n_hosts; i++) {
@@ -309,13 +328,14 @@ static int run_daemon(struct daemon *daemon, struct ct_error *err)
     if (daemon->options.exec_driver && exec_driver_use(daemon->options.exec_driver, err) < 0) {
         return -1;
     }
+    daemon->run = run;
     daemon->engine = root && run ? engine_open(&daemon->options.engine, err) : NULL;
     CT_AUTO_CLOSE int lock = daemon->engine ? lock_root(root, err) : -1;
     if (lock < 0) {
         return -1;
     }
     collect_spans(run);
-    if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, run, err) < 0) {
+    if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, err) < 0) {
         return -1;
     }
     ct_info("listening stage=%s", engine_stage());
