@@ -260,11 +260,12 @@ int call_stat(struct call *call, json_t **ret, struct ct_error *err)
 {
     struct call_streams nothing = {.in_fd = -1, .cancel_fd = -1};
     struct curl_header *header = NULL;
-    CURL *curl = call->engine->channel.curl;
+    const struct channel *channel = &call->engine->channel; /* the call is over when it returns */
 
     if (call_stream(call, &nothing, err) < 0) {
         return -1;
     }
+    CURL *curl = channel->curl; /* each request makes a new one */
     if (curl_easy_header(curl, REST_STAT_HEADER, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
         return ct_refuse(err, CT_SYSTEM, "read the answer: it has no header " REST_STAT_HEADER);
     }

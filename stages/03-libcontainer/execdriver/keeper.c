@@ -18,6 +18,7 @@
 #include "json.h"
 #include "log.h"
 #include "process.h"
+#include "span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static void close_others(const struct keeper_request *request, int report_fd, in
 
     for (int fd = 3; fd < 1024; fd++) {
         bool needed = fd == report_fd || fd == lock_fd || fd == request->state_fd ||
+                      fd == ct_span_fd() || /* the trace of a creation goes on in here */
                       fd == create->stdio[0] || fd == create->stdio[1] || fd == create->stdio[2];
         for (size_t i = 0; i < request->n_kept; i++) {
             needed = needed || fd == request->kept[i];
