@@ -145,11 +145,11 @@ static int wait_one(struct cli *cli, const char *ref, const struct cli_args *arg
 }
 
 static const struct cli_flag update_flags[] = {
-    {"blkio-weight", 0, CLI_INT, NULL, NULL, "stage 03-libcontainer"},
+    {"blkio-weight", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
     {"cpu-period", 0, CLI_INT, NULL, "Limit CPU CFS (Completely Fair Scheduler) period", NULL},
     {"cpu-quota", 0, CLI_INT, NULL, "Limit CPU CFS (Completely Fair Scheduler) quota", NULL},
-    {"cpu-rt-period", 0, CLI_INT, NULL, NULL, "stage 03-libcontainer"},
-    {"cpu-rt-runtime", 0, CLI_INT, NULL, NULL, "stage 03-libcontainer"},
+    {"cpu-rt-period", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
+    {"cpu-rt-runtime", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
     {"cpu-shares", 'c', CLI_INT, NULL, "CPU shares (relative weight)", NULL},
     {"cpus", 0, CLI_TEXT, "decimal", "Number of CPUs", NULL},
     {"cpuset-cpus", 0, CLI_TEXT, NULL, "CPUs in which to allow execution (0-3, 0,1)", NULL},

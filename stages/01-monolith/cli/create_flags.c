@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATER_03 "stage 03-libcontainer"
+#define LATER_03 "a later part of stage 03-libcontainer"
 
 const struct cli_flag create_flags[] = {
     {"add-host", 0, CLI_LIST, NULL, "Add a custom host-to-IP mapping (host:ip)", NULL},
@@ -62,7 +62,7 @@ const struct cli_flag create_flags[] = {
     {"health-interval", 0, CLI_TEXT, "duration",
      "Time between running the check (ms|s|m|h) (default 30s)", NULL},
     {"health-retries", 0, CLI_INT, NULL, "Consecutive failures needed to report unhealthy", NULL},
-    {"health-start-interval", 0, CLI_TEXT, NULL, NULL, "stage 03-libcontainer"},
+    {"health-start-interval", 0, CLI_TEXT, NULL, NULL, "a later part of stage 03-libcontainer"},
     {"health-start-period", 0, CLI_TEXT, "duration", "Start period before retries count (ms|s|m|h)",
      NULL},
     {"health-timeout", 0, CLI_TEXT, "duration",
