@@ -50,6 +50,7 @@ static bool lane_write(struct lane *lane)
     return true;
 }
 
+/* False when there can be no more, without a proper end. */
 static bool lane_read(struct lane *lane)
 {
     ssize_t n = recv(lane->from, lane->bytes, sizeof(lane->bytes), MSG_DONTWAIT);
@@ -63,7 +64,16 @@ static bool lane_read(struct lane *lane)
     }
     lane->begin = 0;
     lane->end = (size_t)n;
-    return lane_write(lane);
+    return true;
+}
+
+/* A program that takes no more input may still print, and have printed: what it was to get is
+ * dropped. */
+static void write_input(struct lane *input)
+{
+    if (!is_empty(input) && !lane_write(input)) {
+        input->begin = input->end;
+    }
 }
 
 void ct_relay(int client_fd, int program_fd, int cancel_fd)
@@ -94,14 +104,14 @@ void ct_relay(int client_fd, int program_fd, int cancel_fd)
             alive = is_empty(output) ? !(fds[0].revents & (POLLHUP | POLLERR)) : lane_write(output);
         }
         if (alive && (fds[1].revents & POLLOUT)) {
-            /* A program that takes no more input still prints: the rest is dropped. */
-            input->begin = lane_write(input) ? input->begin : input->end;
+            write_input(input);
         }
         if (alive && wants_read(input) && (fds[0].revents & (POLLIN | POLLHUP))) {
             alive = lane_read(input) || !is_empty(output);
+            write_input(input);
         }
         if (alive && wants_read(output) && (fds[1].revents & (POLLIN | POLLHUP | POLLERR))) {
-            alive = lane_read(output);
+            alive = lane_read(output) && (is_empty(output) || lane_write(output));
         }
         if (!alive) {
             return;

@@ -75,6 +75,20 @@ static void a_client_that_types_no_more_still_gets_the_rest(void **state)
     assert_hears(program[1], ""); /* the end of its input */
 }
 
+static void what_was_printed_arrives_though_nobody_takes_the_input(void **state)
+{
+    (void)state;
+    say(client[1], "typed");
+    say(program[1], "printed");
+    (void)close(program[1]); /* it has ended, and took nothing */
+    program[1] = -1;
+
+    ct_relay(client[0], program[0], -1);
+
+    assert_hears(client[1], "printed");
+    assert_hears(client[1], "");
+}
+
 static void a_client_that_is_gone_ends_it(void **state)
 {
     (void)state;
@@ -100,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(both_directions_arrive_and_the_program_ends_it),
         TEST(a_client_that_types_no_more_still_gets_the_rest),
+        TEST(what_was_printed_arrives_though_nobody_takes_the_input),
         TEST(a_client_that_is_gone_ends_it),
         TEST(who_gives_up_ends_it),
     };
