@@ -85,7 +85,7 @@ static unsigned read_version(CURL *curl)
 
 static int negotiate(struct engine *engine, struct ct_error *err)
 {
-    struct call call = call_new(engine, REST_PING_HEAD, NULL);
+    struct call call = call_new(engine, REST_PING, NULL); /* not HEAD: a refusal has a reason */
     struct call_streams nothing = {.in_fd = -1, .cancel_fd = -1};
     if (call_stream(&call, &nothing, err) < 0) {
         return -1;
