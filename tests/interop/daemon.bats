@@ -77,6 +77,18 @@ while s.recv(4096): pass' "$SOCKET"
   said 409 "a container uses image"
 }
 
+@test "input that nobody reads is no error, and what was printed is all there" {
+  cutaway run -d --name web busybox sleep 1000
+  for client in "${CUTAWAY[*]}" "docker -H unix://$SOCKET"; do
+    # shellcheck disable=SC2086 # the words of a command
+    run -0 bash -c 'yes | timeout -s KILL 30 "$@"' _ $client exec -i web head -n 1 3>&-
+    assert_output y
+    # shellcheck disable=SC2086
+    run -3 bash -c 'yes | timeout -s KILL 30 "$@"' _ $client exec -i web sh -c 'exec <&-; echo out; exit 3' 3>&-
+    assert_output out
+  done
+}
+
 @test "a socket path that is too long, and no daemon: the sentence says what to do" {
   run -1 cutaway -H "unix:///$(head -c 200 /dev/zero | tr '\0' x)" ps
   assert_output --partial "a socket's path has at most 107; choose a shorter --run or -H"
@@ -176,7 +188,8 @@ _sign() {
     -extfile <(printf 'extendedKeyUsage=%s\nsubjectAltName=%s\n' "$2" "$3") 2>/dev/null
 }
 
-@test "over tcp only who has a certificate of the CA is answered; streams go both ways" {
+# start_tls_daemon: the daemon of this test again, also on tcp with TLS; "${tls[@]}" is our client there.
+start_tls_daemon() {
   make_certificates
   stop_daemon TERM
   port=$((20000 + RANDOM % 20000))
@@ -184,31 +197,79 @@ _sign() {
     --tlscacert ca.pem --tlscert server-cert.pem --tlskey server-key.pem >>"$HOME_OF_TEST/log" 2>&1 3>&- &
   DAEMON=$!
   retry 10 _daemon_answers
-  tls=("$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem)
-  run -0 "${tls[@]}" run --rm busybox echo hello 3>&-
+  tls=("$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem)
+  ours=(--tlscert cert.pem --tlskey key.pem)
+  docker=(docker -H "tcp://localhost:$port" --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem)
+}
+
+@test "over tcp streams go both ways and end where they end, for our client and for docker" {
+  start_tls_daemon
+  run -0 "${tls[@]}" "${ours[@]}" run --rm busybox echo hello 3>&-
   assert_output hello
-  "${tls[@]}" run -d --name web busybox sleep 1000 3>&-
-  # The program ends by itself: the HTTP library does not pass the end of input on over TLS.
-  run -0 bash -c 'head -c 3000000 /dev/zero | timeout -s KILL 30 "$@" | wc -c' _ "${tls[@]}" exec -i web head -c 3000000 3>&-
+  # The end of input reaches the program: `cat` ends.
+  run -0 bash -c 'echo hi | timeout -s KILL 30 "$@"' _ "${tls[@]}" "${ours[@]}" run --rm -i busybox cat 3>&-
+  assert_output hi
+  run -0 bash -c 'echo hi | timeout -s KILL 30 "$@"' _ "${docker[@]}" run --rm -i busybox cat 3>&-
+  assert_output hi
+  "${tls[@]}" "${ours[@]}" run -d --name web busybox sleep 1000 3>&-
+  run -0 bash -c 'head -c 3000000 /dev/zero | timeout -s KILL 30 "$@" | wc -c' _ "${tls[@]}" "${ours[@]}" exec -i web cat 3>&-
   assert_output 3000000
+  # Input that nobody takes does not keep back what is printed.
+  run -0 bash -c 'head -c 3000000 /dev/zero | timeout -s KILL 30 "$@"' _ "${docker[@]}" exec -i web sh -c 'exec <&-; echo out' 3>&-
+  assert_output out
   run -0 env CUTAWAY_CERT_PATH="$HOME_OF_TEST" CUTAWAY_HOST="tcp://localhost:$port" "$BUILD/cutaway" --stage 02 ps -q 3>&-
   assert_equal "${#lines[@]}" 1
-  run -0 docker -H "tcp://localhost:$port" --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem exec web echo docker
+  run -0 "${docker[@]}" exec web echo docker
   assert_output docker
-  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem --tlscert other-cert.pem --tlskey other-key.pem ps
-  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert ca.pem ps
-  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert other-cert.pem --tlscert cert.pem --tlskey key.pem ps
-  assert_output --partial "trust the daemon"
-  run curl -s --max-time 5 "http://127.0.0.1:$port/_ping"
-  refute_output --partial OK
+  run -0 bash -c '"$@" | tar -t | wc -l' _ "${docker[@]}" export web 3>&-
+  assert [ "$output" -gt 100 ]
   cutaway rm -f web
   # Who is attached when the daemon is told to end: the daemon ends, and so does the stream.
-  "${tls[@]}" run -d --name talk busybox sh -c 'while :; do echo x; sleep 0.05; done' 3>&-
-  "${tls[@]}" attach --no-stdin talk >"$HOME_OF_TEST/attached" 2>&1 3>&- &
+  "${tls[@]}" "${ours[@]}" run -d --name talk busybox sh -c 'while :; do echo x; sleep 0.05; done' 3>&-
+  "${tls[@]}" "${ours[@]}" attach --no-stdin talk >"$HOME_OF_TEST/attached" 2>&1 3>&- &
   attached=$!
   retry 10 test -s "$HOME_OF_TEST/attached"
   stop_daemon TERM
   wait "$attached" || true # it may say that the connection is lost
+  start_daemon
+}
+
+@test "over tcp only who has a certificate of the authority, meant for clients, is answered" {
+  start_tls_daemon
+  run -0 "${tls[@]}" "${ours[@]}" ps -q 3>&-
+  run -1 "${tls[@]}" --tlscert other-cert.pem --tlskey other-key.pem ps 3>&-
+  assert_output "cutaway: check the client: its certificate is not of our authority"
+  run -1 "${tls[@]}" --tlscert server-cert.pem --tlskey server-key.pem ps 3>&-
+  assert_output "cutaway: check the client: its certificate is not meant for clients"
+  run -1 "${tls[@]}" ps 3>&-
+  assert_output "cutaway: check the client: it has shown no certificate; try: give the client --tlscert and --tlskey"
+  run -1 "$BUILD/cutaway" --stage 02 -H "tcp://127.0.0.1:$port" --tlscacert other-cert.pem "${ours[@]}" ps 3>&-
+  assert_output --partial "trust the daemon at 'tcp://127.0.0.1:$port'"
+  run curl -s --max-time 5 "http://127.0.0.1:$port/_ping"
+  assert_output ""
+  assert [ "$status" -ne 0 ]
+  # Who connects and says nothing, or goes in between, costs a thread until then and nothing afterwards.
+  before=$(awk '/^Threads:/ { print $2 }' "/proc/$DAEMON/status")
+  for _ in 1 2 3 4 5; do
+    run -0 timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/$0; printf "GET / HTTP/1.1\r\n\r\n" >&3 || true' "$port"
+  done
+  retry 15 bash -c '[ "$(awk "/^Threads:/ { print \$2 }" "/proc/$0/status")" -le "$1" ]' "$DAEMON" "$before"
+}
+
+@test "a certificate that cannot be used is named, and nothing listens" {
+  make_certificates
+  stop_daemon TERM
+  listen=("$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" -H tcp://127.0.0.1:19999 --tlsverify --tlscacert ca.pem)
+  run -1 "${listen[@]}" --tlscert server-cert.pem --tlskey other-key.pem 3>&-
+  assert_output "cutawayd: use the certificate 'server-cert.pem' with the key 'other-key.pem': The certificate and the given key do not match."
+  run -1 "${listen[@]}" --tlscert nothing.pem --tlskey server-key.pem 3>&-
+  assert_output "cutawayd: read the certificate file 'nothing.pem': file: open 'nothing.pem': No such file or directory (ENOENT)"
+  run -1 "${listen[@]}" --tlscert server-cert.pem 3>&-
+  assert_output "cutawayd: --tlsverify needs --tlscacert, --tlscert and --tlskey"
+  run -1 "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" -H tcp://0.0.0.0:19999 3>&-
+  assert_output "cutawayd: listen on tcp://0.0.0.0:19999 without TLS: whoever connects would be root; try: add --tlsverify --tlscacert --tlscert --tlskey"
+  run -1 "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" -H tcp://127.0.0.1:19999 3>&-
+  assert_output "cutawayd: listen on tcp://127.0.0.1:19999 without TLS; try: add --insecure-loopback if every user of this machine may be root"
   start_daemon
 }
 

@@ -110,10 +110,6 @@ struct MHD_Response *stream_response(struct MHD_Connection *connection, struct r
  */
 struct MHD_Response *hijack_response(struct rest_request *request, struct rest_reply *reply);
 void hijack_drop(struct hijack *hijack);
-/* A server opens; a server closes: from now on none begins, and none has anything of the library's
- * any more. */
-void hijacks_begin(void);
-void hijacks_end(void);
 
 /* talks.c: everything that goes on longer than a call, so that the end of the daemon ends it. */
 struct talk {

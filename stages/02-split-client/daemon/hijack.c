@@ -11,25 +11,25 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "process.h"
 #include "relay.h"
+#include "units.h"
 
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#define LINGER_MS 1000
 
 struct hijack {
     struct talk talk;
-    int client_fd, engine_fd;                 /* owned */
-    struct hijack **slot;                     /* where the request keeps it until it begins */
-    struct MHD_UpgradeResponseHandle *handle; /* kept to the end: TLS; or NULL */
+    int client_fd, engine_fd; /* owned */
+    struct hijack **slot;     /* where the request keeps it until it begins */
 };
-
-static atomic_int n_handles; /* that are kept */
-static atomic_bool ending;
 
 /*
  * Clients read the head through a buffer and then go on with the bare socket (docker-py, for one):
@@ -56,13 +56,21 @@ void hijack_drop(struct hijack *hijack)
     free(hijack);
 }
 
-/* Before the last descriptor goes: to the library the end of it is something else. */
-static void give_handle_back(struct hijack *hijack)
+/*
+ * `yes | docker exec -i web head -1`: closing now, with input that nobody has read, would be a
+ * reset, and the client would report that instead of the program's end. So it is told the end of
+ * the output first, and has a second to close by itself.
+ */
+static void linger(const struct hijack *hijack)
 {
-    if (hijack->handle) {
-        (void)MHD_upgrade_action(hijack->handle, MHD_UPGRADE_ACTION_CLOSE);
-        hijack->handle = NULL;
-        (void)atomic_fetch_sub(&n_handles, 1);
+    char rest[4096];
+    struct ct_error over = {0};
+    int64_t until_ns = ct_monotonic_ns() + (int64_t)LINGER_MS * 1000000;
+
+    (void)shutdown(hijack->client_fd, SHUT_WR);
+    while (ct_monotonic_ns() < until_ns &&
+           ct_wait_readable(hijack->client_fd, hijack->talk.cancel_fd, LINGER_MS, &over) == 1 &&
+           recv(hijack->client_fd, rest, sizeof(rest), MSG_DONTWAIT) > 0) {
     }
 }
 
@@ -72,8 +80,8 @@ static void *run(void *context)
 
     await_head_read(hijack->client_fd);
     ct_relay(hijack->client_fd, hijack->engine_fd, hijack->talk.cancel_fd);
+    linger(hijack);
     talk_end(&hijack->talk);
-    give_handle_back(hijack);
     hijack_drop(hijack);
     return NULL;
 }
@@ -95,20 +103,10 @@ static int start(struct hijack *hijack, const char *extra, size_t extra_size)
     return 0;
 }
 
-/* Over TLS the library itself passes the bytes on, and only to a connection that it has not back.
- */
-static bool is_tls(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    return info && info->tls_session;
-}
-
 /*
  * In the connection's own thread, which the library needs back: the relay gets another one, and a
  * copy of the descriptor. The library has its own back at once: it frees the connection when it is
- * stopped, and a relay that told it later that it may close would have nobody left to tell. With
- * TLS that cannot be; then hijacks_end() waits for the relays before the library is stopped.
+ * stopped, and a relay that told it later that it may close would have nobody left to tell.
  */
 static void begin(void *context, struct MHD_Connection *connection, void *request,
                   const char *extra, size_t extra_size, MHD_socket client,
@@ -116,35 +114,13 @@ static void begin(void *context, struct MHD_Connection *connection, void *reques
 {
     struct hijack *hijack = context;
 
+    (void)connection;
     (void)request;
     *hijack->slot = NULL;
     hijack->client_fd = fcntl(client, F_DUPFD_CLOEXEC, 3);
-    if (is_tls(connection)) {
-        hijack->handle = handle;
-        (void)atomic_fetch_add(&n_handles, 1); /* first, so that one of the two sees the other */
-    } else {
-        (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-    }
-    if (hijack->client_fd < 0 || atomic_load(&ending) || start(hijack, extra, extra_size) < 0) {
-        give_handle_back(hijack);
+    (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    if (hijack->client_fd < 0 || start(hijack, extra, extra_size) < 0) {
         hijack_drop(hijack);
-    }
-}
-
-void hijacks_begin(void)
-{
-    atomic_store(&ending, false);
-}
-
-void hijacks_end(void)
-{
-    const struct timespec step = {.tv_nsec = 1000000};
-
-    atomic_store(&ending, true);
-    talks_cancel_all();
-    while (atomic_load(&n_handles) > 0) {
-        (void)nanosleep(&step, NULL); /* a relay never blocks: it is a matter of moments */
-        talks_cancel_all();           /* also one that was just beginning */
     }
 }
 

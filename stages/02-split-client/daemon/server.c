@@ -25,7 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,9 +40,9 @@
 struct server {
     struct MHD_Daemon *http;
     struct engine *engine;
-    struct tls *tls;       /* or NULL */
-    int spool_fd;          /* the directory in which uploads are held */
-    atomic_uint under_way; /* requests that are worked on, up to the last byte of their answer */
+    struct tls_front *front; /* or NULL */
+    int spool_fd;            /* the directory in which uploads are held */
+    atomic_uint under_way;   /* requests that are worked on, up to the last byte of their answer */
 };
 
 /* One request on its way in. */
@@ -83,9 +85,6 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
                                      .in_fd = -1};
     request->upgrade = strcasestr(header(connection, MHD_HTTP_HEADER_CONNECTION), "upgrade") &&
                        strcasecmp(header(connection, MHD_HTTP_HEADER_UPGRADE), "tcp") == 0;
-    if (server->tls && tls_check_peer(connection, &exchange->err) < 0) {
-        return exchange;
-    }
     if (query_check(request, path, &exchange->err) == 0 &&
         route_find(method, path, request, &exchange->err) == 0 && route_takes_upload(request)) {
         request->in_fd = open_spool(server, &exchange->err);
@@ -254,21 +253,49 @@ static int open_spool_directory(struct ct_error *err)
     return fd < 0 ? ct_fail(err, errno, "open '%s' for uploads", path ? path : "/var/tmp") : fd;
 }
 
+/* listen_fd -1: what connects is handed over one by one (behind TLS). */
 static struct MHD_Daemon *start_http(struct server *server, int listen_fd)
 {
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
                      MHD_USE_POLL | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | MHD_USE_ITC |
-                     (server->tls ? MHD_USE_TLS : 0);
-    struct MHD_OptionItem secured[4];
-    tls_options(server->tls, secured);
+                     (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0);
+    struct MHD_OptionItem where[2] = {{MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
+                                      {MHD_OPTION_END, 0, NULL}};
 
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_SIZE, MHD_OPTION_NOTIFY_COMPLETED,
-        completed, NULL, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_ARRAY, secured,
-        MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_STACK_SIZE,
+                            (size_t)THREAD_STACK_SIZE, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+                            MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_ARRAY,
+                            listen_fd < 0 ? where + 1 : where, MHD_OPTION_END);
+}
+
+/* From the TLS front. The library closes fd, also when it cannot take it. */
+static void take_connection(void *context, int fd)
+{
+    const struct server *server = context;
+    const struct sockaddr_un nameless = {.sun_family = AF_UNIX};
+
+    (void)MHD_add_connection(server->http, fd, (const struct sockaddr *)&nameless,
+                             sizeof(nameless));
+}
+
+/* listen_fd is given away. */
+static int start_listening(struct server *server, int listen_fd, const struct server_tls *tls,
+                           struct ct_error *err)
+{
+    errno = 0;
+    server->http = start_http(server, tls ? -1 : listen_fd);
+    if (!server->http) {
+        int saved = errno ? errno : EIO;
+        (void)close(listen_fd);
+        return ct_fail(err, saved, "start the HTTP server");
+    }
+    if (tls) {
+        server->front = tls_front_open(tls, listen_fd, take_connection, server, err);
+    }
+    return tls && !server->front ? -1 : 0;
 }
 
 struct server *server_open(struct engine *engine, int listen_fd, const struct server_tls *tls,
@@ -282,22 +309,21 @@ struct server *server_open(struct engine *engine, int listen_fd, const struct se
     }
     server->engine = engine;
     server->spool_fd = open_spool_directory(err);
-    if (server->spool_fd < 0 || (tls && !(server->tls = tls_load(tls, err)))) {
+    if (server->spool_fd < 0) {
+        (void)close(listen_fd);
         goto undo_server;
     }
-    hijacks_begin();
-    errno = 0;
-    server->http = start_http(server, listen_fd);
-    if (!server->http) {
-        (void)ct_fail(err, errno ? errno : EIO, "start the HTTP server");
-        goto undo_server;
+    if (start_listening(server, listen_fd, tls, err) < 0) {
+        goto undo_spool;
     }
     return server;
 
+undo_spool:
+    if (server->http) {
+        MHD_stop_daemon(server->http);
+    }
+    (void)close(server->spool_fd);
 undo_server:
-    (void)close(listen_fd);
-    ct_cleanup_close(&server->spool_fd);
-    tls_free(server->tls);
     free(server);
     return NULL;
 }
@@ -314,15 +340,15 @@ static void drain(const struct server *server)
 void server_close(struct server *server)
 {
     MHD_socket listening = MHD_quiesce_daemon(server->http);
+    tls_front_quiesce(server->front);
     talks_cancel_all();
     drain(server);
-    hijacks_end();
     MHD_stop_daemon(server->http);
     talks_cancel_all(); /* streams whose connection was just being taken over before */
+    tls_front_close(server->front);
     if (listening != MHD_INVALID_SOCKET) {
         (void)close(listening);
     }
-    ct_cleanup_close(&server->spool_fd);
-    tls_free(server->tls);
+    (void)close(server->spool_fd);
     free(server);
 }
