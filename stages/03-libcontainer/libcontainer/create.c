@@ -189,6 +189,7 @@ static void child(void *context)
     struct lc_init init = {.configuration = &creation->configuration,
                            .seccomp = &creation->seccomp,
                            .cgroup = creation->container->cgroup,
+                           .joins = &creation->joins,
                            .id = creation->container->id,
                            .state = state,
                            .sources = creation->sources,

@@ -60,7 +60,8 @@ static int settle(const struct entering *entering, struct ct_error *err)
     if (!*entering->below && lc_cgroup_enter_self(entering->container->cgroup, err) < 0) {
         return -1;
     }
-    if (lc_sync_expect(entering->sync[1], LC_SYNC_MAPPED, -1, NULL, err) < 0) {
+    if (lc_sync_expect(entering->sync[1], LC_SYNC_MAPPED, -1, NULL, err) < 0 ||
+        lc_joins_enter_cgroup(&entering->joins, err) < 0) {
         return -1;
     }
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setsid() < 0) {

@@ -69,7 +69,8 @@ static int settle(const struct lc_init *init, struct ct_error *err)
     CT_SPAN(err, CT_ROLE_RUNTIME, CT_STEP_SYNC, "ids mapped");
 
     if (lc_cgroup_enter_self(init->cgroup, err) < 0 ||
-        lc_sync_expect(init->sync_fd, LC_SYNC_MAPPED, -1, NULL, err) < 0) {
+        lc_sync_expect(init->sync_fd, LC_SYNC_MAPPED, -1, NULL, err) < 0 ||
+        lc_joins_enter_cgroup(init->joins, err) < 0) {
         return -1;
     }
     /* From here on nobody inside may trace us or open our descriptors (CVE-2016-9962). */

@@ -15,6 +15,7 @@ struct lc_init {
     const struct lc_configuration *configuration;
     const struct lc_seccomp *seccomp;
     struct lc_cgroup *cgroup;
+    const struct lc_joins *joins;
     const char *id;
     const json_t *state; /* for createContainer and startContainer hooks; the pid is added */
     const int *sources;  /* of binds, opened by the runtime: one a mount, -1: open it yourself */

@@ -217,8 +217,8 @@ int lc_joins_enter(const struct lc_joins *joins, struct ct_error *err)
     bool done[LC_NS_COUNT] = {false};
 
     for (int i = 0; i < LC_NS_COUNT; i++) {
-        done[i] =
-            joins->fd[i] < 0 || (i != LC_NS_USER && setns(joins->fd[i], (int)kinds[i].flag) == 0);
+        done[i] = joins->fd[i] < 0 || i == LC_NS_CGROUP ||
+                  (i != LC_NS_USER && setns(joins->fd[i], (int)kinds[i].flag) == 0);
     }
     for (int i = 0; i < LC_NS_COUNT; i++) {
         if (!done[i] && enter_one(joins->fd[i], (enum lc_namespace)i, err) < 0) {
@@ -226,4 +226,9 @@ int lc_joins_enter(const struct lc_joins *joins, struct ct_error *err)
         }
     }
     return 0;
+}
+
+int lc_joins_enter_cgroup(const struct lc_joins *joins, struct ct_error *err)
+{
+    return joins->fd[LC_NS_CGROUP] < 0 ? 0 : enter_one(joins->fd[LC_NS_CGROUP], LC_NS_CGROUP, err);
 }

@@ -63,5 +63,8 @@ void lc_joins_close(struct lc_joins *joins);
  * has joined the user namespace: so in two rounds. A PID namespace takes its children only.
  */
 int lc_joins_enter(const struct lc_joins *joins, struct ct_error *err);
+/* All but the cgroup namespace, which is entered by the process itself once it stands in its group:
+ * whoever is inside may not move in a process from outside (cgroup2, nsdelegate: ENOENT). */
+int lc_joins_enter_cgroup(const struct lc_joins *joins, struct ct_error *err);
 
 #endif
