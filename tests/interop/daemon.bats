@@ -57,6 +57,8 @@ s.sendall(sys.stdin.buffer.read())
 s.shutdown(socket.SHUT_WR)
 while s.recv(4096): pass' "$SOCKET"
   done
+  run -0 ask GET /version -H "X-Long: $(head -c 28000 /dev/zero | tr '\0' x)"
+  assert_equal "${lines[-1]}" 200
   run -0 ask GET /version -H "X-Long: $(head -c 100000 /dev/zero | tr '\0' x)"
   assert_equal "${lines[-1]}" 431
   run -0 ask GET /_ping

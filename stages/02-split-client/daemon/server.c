@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX   1024
-#define HEADER_BYTES      (64u << 10) /* the request line and all headers */
+#define HEADER_BYTES      (32u << 10) /* the request line and all headers; see start_http() */
 #define IDLE_SECONDS      120
 #define DRAIN_SECONDS     30
 #define THREAD_STACK_SIZE (512u << 10)
@@ -253,7 +253,12 @@ static int open_spool_directory(struct ct_error *err)
     return fd < 0 ? ct_fail(err, errno, "open '%s' for uploads", path ? path : "/var/tmp") : fd;
 }
 
-/* listen_fd -1: what connects is handed over one by one (behind TLS). */
+/*
+ * listen_fd -1: what connects is handed over one by one (behind TLS).
+ *
+ * The library clears the memory of a connection after each request, so it costs time, too: of a
+ * ping's 13 us a fourth with 64 KiB. In 32 KiB fit the names of 400 images to be saved.
+ */
 static struct MHD_Daemon *start_http(struct server *server, int listen_fd)
 {
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
