@@ -12,7 +12,7 @@ help:
 	@echo 'make test     everything that can be tested, cheap checks first'
 	@echo '              STEPS="format unit" for some of it; tools/test --list names them'
 	@echo 'make doctor   what this machine lacks, and how to get it'
-	@echo 'make bench    how fast, and how large, beside LXC and tar'
+	@echo 'make bench    how fast, and how large, beside LXC, tar and dockerd'
 	@echo 'make views    each stage as one tree of its own, in $(BUILD)/view/'
 	@echo 'make install  into PREFIX (now $(PREFIX)); DESTDIR works as usual'
 	@echo 'make clean    removes what the build made'
