@@ -8,9 +8,9 @@
 #include "cli_internal.h"
 
 #include "cleanup.h"
+#include "mdoc.h"
 #include "path.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,48 +225,11 @@ int help_completion(FILE *out)
     return 0;
 }
 
-/* Text for mdoc: a backslash and a leading dot or quote have a meaning there. */
-static void man_text(FILE *out, const char *text)
-{
-    for (const char *c = text; *c; c++) {
-        if (*c == '\\') {
-            (void)fputs("\\e", out);
-        } else if (*c == '-') {
-            (void)fputs("\\-", out);
-        } else {
-            (void)fputc(*c, out);
-        }
-    }
-}
-
 static void man_flag(void *context, const struct cli_flag *flag)
 {
-    FILE *out = context;
-    if (flag_missing(flag)) {
-        return;
+    if (!flag_missing(flag)) {
+        ct_mdoc_flag(context, flag->letter, flag->name, value_name(flag), flag->help);
     }
-    (void)fprintf(out, ".It ");
-    if (flag->letter) {
-        (void)fprintf(out, "Fl %c , ", flag->letter);
-    }
-    (void)fprintf(out, "Fl \\-%s", flag->name);
-    if (*value_name(flag)) {
-        (void)fprintf(out, " Ar %s", value_name(flag));
-    }
-    (void)fprintf(out, "\n\\&");
-    man_text(out, flag->help);
-    (void)fprintf(out, ".\n");
-}
-
-static void man_head(FILE *out, const char *name, const char *summary)
-{
-    (void)fprintf(out, ".Dd November 24, 2026\n.Dt ");
-    for (const char *c = name; *c; c++) {
-        (void)fputc(toupper((unsigned char)*c), out);
-    }
-    (void)fprintf(out, " 1\n.Os Cutaway\n.Sh NAME\n.Nm %s\n.Nd ", name);
-    man_text(out, summary);
-    (void)fprintf(out, "\n.Sh SYNOPSIS\n");
 }
 
 static void man_command(FILE *out, const struct cli_command *command)
@@ -275,15 +238,15 @@ static void man_command(FILE *out, const struct cli_command *command)
     CT_AUTO_FREE char *name = ct_printf("cutaway-%s", command->name);
 
     flags_each(command, measure_flag, &widest);
-    man_head(out, name, command->summary);
+    ct_mdoc_head(out, name, 1, command->summary);
     (void)fprintf(out, ".Nm cutaway\n.Cm %s\n%s", command->name, widest ? ".Op Ar OPTIONS\n" : "");
     if (*command->usage) {
         (void)fprintf(out, ".Ar ");
-        man_text(out, command->usage);
+        ct_mdoc_text(out, command->usage);
         (void)fprintf(out, "\n");
     }
     (void)fprintf(out, ".Sh DESCRIPTION\n\\&");
-    man_text(out, command->summary);
+    ct_mdoc_text(out, command->summary);
     (void)fprintf(out, ".\n");
     if (widest) {
         (void)fprintf(out, "The options are as follows:\n.Bl -tag -width Ds\n");
@@ -298,7 +261,7 @@ static void man_list(FILE *out, const char *noun, const struct cli_command *cons
     for (const struct cli_command *const *c = commands; *c; c++) {
         if (!is_hidden(*c)) {
             (void)fprintf(out, ".It Cm %s%s%s\n\\&", noun ? noun : "", noun ? " " : "", (*c)->name);
-            man_text(out, (*c)->summary);
+            ct_mdoc_text(out, (*c)->summary);
             (void)fprintf(out, ".\n");
         }
     }
@@ -306,7 +269,7 @@ static void man_list(FILE *out, const char *noun, const struct cli_command *cons
 
 static void man_top(FILE *out)
 {
-    man_head(out, "cutaway", "a container engine that you can see through");
+    ct_mdoc_head(out, "cutaway", 1, "a container engine that you can see through");
     (void)fprintf(out, ".Nm cutaway\n.Op Ar OPTIONS\n.Ar COMMAND\n.Sh DESCRIPTION\n"
                        "Runs containers as Docker does, in one of four stages of its evolution.\n"
                        "The commands are as follows:\n.Bl -tag -width Ds\n");
