@@ -15,15 +15,27 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static int log_fd = STDERR_FILENO;
 
+/* -1: there is no such level. */
+static int level_of(const char *name)
+{
+    for (int i = 0; i <= CT_LOG_ERROR; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool ct_log_has_level(const char *name)
+{
+    return level_of(name) >= 0;
+}
+
 static enum ct_log_level wanted_level(void)
 {
     const char *wanted = getenv("CUTAWAY_LOG");
-    for (int i = 0; wanted && i <= CT_LOG_ERROR; i++) {
-        if (strcmp(wanted, level_names[i]) == 0) {
-            return (enum ct_log_level)i;
-        }
-    }
-    return CT_LOG_WARN;
+    int level = wanted ? level_of(wanted) : -1;
+    return level < 0 ? CT_LOG_WARN : (enum ct_log_level)level;
 }
 
 void ct_log_to(int fd)

@@ -7,6 +7,8 @@
 #ifndef CT_LOG_H
 #define CT_LOG_H
 
+#include <stdbool.h>
+
 enum ct_log_level { CT_LOG_DEBUG, CT_LOG_INFO, CT_LOG_WARN, CT_LOG_ERROR };
 
 #define ct_debug(...) ct_log(CT_LOG_DEBUG, CT_LAYER, __VA_ARGS__)
@@ -15,6 +17,9 @@ enum ct_log_level { CT_LOG_DEBUG, CT_LOG_INFO, CT_LOG_WARN, CT_LOG_ERROR };
 
 void ct_log(enum ct_log_level level, const char *layer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* "debug", "info", "warn", "error". */
+bool ct_log_has_level(const char *name);
 
 /* Sends the log to fd instead of stderr (a monitor has no terminal). Borrowed for the process's
  * life. */
