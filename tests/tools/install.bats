@@ -38,6 +38,11 @@ setup_file() {
   [ -x "${PREFIX%/usr/local}$output" ] || fail "there is no $output"
   run -0 cat "$PREFIX/lib/systemd/system/cutaway.socket"
   assert_line "ListenStream=/run/cutaway/cutaway.sock"
+  # As systemd reads them, with the program where it is now.
+  sed "s|^ExecStart=|&${PREFIX%/usr/local}|" "$PREFIX/lib/systemd/system/cutaway.service" >"$BATS_TEST_TMPDIR/cutaway.service"
+  cp "$PREFIX/lib/systemd/system/cutaway.socket" "$BATS_TEST_TMPDIR/"
+  run -0 systemd-analyze verify --man=no "$BATS_TEST_TMPDIR"/cutaway.{service,socket}
+  assert_output ""
 }
 
 @test "bash completes commands" {

@@ -20,8 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG          512
-#define INHERITED_FD_MIN 3
+#define BACKLOG 512
 
 /* True when somebody answers there. A socket that is left over from a killed daemon refuses. */
 static bool is_served(const struct sockaddr_un *address)
@@ -169,15 +168,37 @@ int listen_tcp(const struct rest_host *host, struct ct_error *err)
     return fd < 0 ? ct_fail(err, saved, "listen on tcp://%.60s:%u", host->name, host->port) : fd;
 }
 
-int listen_inherited(void)
+static int name_host(const struct sockaddr_storage *address, socklen_t length,
+                     struct rest_host *ret, struct ct_error *err)
 {
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    int n = pid && count && strtol(pid, NULL, 10) == getpid() ? atoi(count) : 0;
+    char name[NI_MAXHOST], port[NI_MAXSERV];
+    int failure = getnameinfo((const struct sockaddr *)address, length, name, sizeof(name), port,
+                              sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 
-    for (int fd = INHERITED_FD_MIN; fd < INHERITED_FD_MIN + n; fd++) {
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (failure != 0) {
+        return ct_refuse(err, CT_INVALID, "look at the socket: %s", gai_strerror(failure));
     }
-    (void)unsetenv("LISTEN_PID"); /* not for our children */
-    (void)unsetenv("LISTEN_FDS");
-    return n;
+    *ret = (struct rest_host){.name = ct_strdup(name), .port = (unsigned)strtoul(port, NULL, 10)};
+    return 0;
+}
+
+int listen_look(int fd, struct rest_host *ret, struct ct_error *err)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address), size = sizeof(int);
+    int listens = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+        return ct_fail(err, errno, "look at the socket");
+    }
+    if (!listens) {
+        (void)ct_refuse(err, CT_INVALID, "look at the socket: it does not listen");
+        return ct_hint(err, "a socket unit with ListenStream= and Accept=no");
+    }
+    if (address.ss_family == AF_UNIX) {
+        *ret = (struct rest_host){.is_unix = true};
+        return 0;
+    }
+    return name_host(&address, length, ret, err);
 }

@@ -2,7 +2,7 @@
  * listen.h - sockets that clients can connect to.
  *
  * Room:       daemon.   Called by: main.c of cutawayd.
- * Man:        unix(7), ip(7), sd_listen_fds(3).
+ * Man:        unix(7), ip(7).
  */
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H
@@ -25,7 +25,10 @@ int listen_let_pass(const char *dir, const char *group, struct ct_error *err);
 /* listen_tcp - the first address of the name that can be bound. CT_EXISTS: the port is in use. */
 int listen_tcp(const struct rest_host *host, struct ct_error *err);
 
-/* How many sockets systemd has handed over; they are descriptors 3, 4, … 0: none. */
-int listen_inherited(void);
+/*
+ * listen_look - what a socket that was handed over is: unix (its path is not told), or the address
+ * and port that it listens on. CT_INVALID: it does not listen. Owned (rest_host_done).
+ */
+int listen_look(int fd, struct rest_host *ret, struct ct_error *err);
 
 #endif

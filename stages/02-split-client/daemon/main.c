@@ -14,6 +14,7 @@
 #include "options.h"
 #include "recover.h"
 #include "server.h"
+#include "systemd.h"
 
 #include "cleanup.h"
 #include "file.h"
@@ -132,29 +133,48 @@ static int serve_host(struct daemon *daemon, const char *text, struct ct_error *
     return result;
 }
 
-static int serve_inherited(struct daemon *daemon, int n, struct ct_error *err)
+/* What systemd hands over stands to the same conditions as what we would open ourselves. */
+static int serve_inherited(struct daemon *daemon, int fd, struct ct_error *err)
 {
-    for (int i = 0; i < n && i < HOSTS_MAX; i++) {
-        if (serve(daemon, 3 + i, false, err) < 0) {
-            return -1;
-        }
+    struct rest_host host;
+    int result = -1;
+
+    if (listen_look(fd, &host, err) == 0) {
+        bool allowed = host.is_unix || check_tcp(&daemon->options, &host, err) == 0;
+        bool secured = !host.is_unix && daemon->options.verify;
+        result = allowed ? serve(daemon, ct_steal_fd(&fd), secured, err) : -1;
+        rest_host_done(&host);
     }
-    return 0;
+    ct_cleanup_close(&fd);
+    return result;
 }
 
-static int serve_all(struct daemon *daemon, struct ct_error *err)
+static int check_options(const struct options *options, int n_inherited, struct ct_error *err)
 {
-    const struct options *options = &daemon->options;
-    int inherited = listen_inherited();
-
     if (options->verify &&
         (!options->tls.ca_file || !options->tls.certificate_file || !options->tls.key_file)) {
         return ct_refuse(err, CT_INVALID, "--tlsverify needs --tlscacert, --tlscert and --tlskey");
     }
-    if (inherited > 0) {
-        return serve_inherited(daemon, inherited, err);
+    if ((size_t)n_inherited + options->n_hosts > HOSTS_MAX) {
+        return ct_refuse(err, CT_INVALID, "listen on %zu sockets: at most %d",
+                         (size_t)n_inherited + options->n_hosts, HOSTS_MAX);
     }
-    if (options->n_hosts == 0) {
+    return 0;
+}
+
+static int serve_all(struct daemon *daemon, int n_inherited, struct ct_error *err)
+{
+    const struct options *options = &daemon->options;
+
+    if (check_options(options, n_inherited, err) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < n_inherited; i++) {
+        if (serve_inherited(daemon, SYSTEMD_FD_MIN + i, err) < 0) {
+            return ct_while(err, "serve socket %d of systemd", i + 1);
+        }
+    }
+    if (options->n_hosts == 0 && n_inherited == 0) {
         CT_AUTO_FREE char *host = ct_printf("unix://%s/" REST_SOCKET, daemon->run);
         return serve_host(daemon, host, err);
     }
@@ -210,7 +230,7 @@ static void collect_spans(const char *run)
     }
 }
 
-static int run_daemon(struct daemon *daemon, struct ct_error *err)
+static int run_daemon(struct daemon *daemon, int n_inherited, struct ct_error *err)
 {
     CT_AUTO_FREE char *root =
         directory(daemon->options.engine.root, "CUTAWAY_ROOT", "/var/lib/cutaway", err);
@@ -230,11 +250,13 @@ static int run_daemon(struct daemon *daemon, struct ct_error *err)
         return -1;
     }
     collect_spans(run);
-    if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, err) < 0) {
+    if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, n_inherited, err) < 0) {
         return -1;
     }
     ct_info("listening stage=%s", engine_stage());
+    systemd_tell("READY=1");
     (void)sigwait(&signals, &number);
+    systemd_tell("STOPPING=1");
     ct_info("ending signal=%d", number);
     return 0;
 }
@@ -247,11 +269,12 @@ int main(int argc, char **argv)
     if (monitor_is_wanted(argc, argv)) {
         return monitor_main(argc, argv);
     }
+    int n_inherited = systemd_begin(); /* before anything is opened or started */
     options_parse(argc, argv, &daemon.options);
     /* What one thread has read another one frees. With an arena for each, as is the C library's
      * habit, several times the memory would be held that is in use. */
     (void)mallopt(M_ARENA_MAX, 2);
-    int result = run_daemon(&daemon, &err);
+    int result = run_daemon(&daemon, n_inherited, &err);
     stop_serving(&daemon);
     engine_close(daemon.engine);
     if (result < 0) {
