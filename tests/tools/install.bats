@@ -33,6 +33,24 @@ setup_file() {
   done
 }
 
+@test "the daemon has a manual page with each of its options" {
+  local option
+  run -0 "${PREFIX%/usr/local}/usr/local/sbin/cutawayd" --help
+  while read -r option; do
+    case $option in help | usage | version) continue ;; esac
+    grep -q -e "^\.It .*Fl \\\\-$option\b" "$PREFIX/share/man/man8/cutawayd.8" || fail "the page has no --$option"
+  done < <(sed -n 's/^  .*[ ,] *--\([a-z-]*\).*/\1/p' <<<"$output")
+  run -0 grep '^\.Sh' "$PREFIX/share/man/man8/cutawayd.8"
+  for section in SOCKETS TLS SIGNALS ENVIRONMENT FILES "EXIT STATUS"; do assert_line ".Sh $section"; done
+}
+
+@test "the manual pages are written as man expects them" {
+  for page in "$PREFIX"/share/man/man1/{cutaway,cutaway-run,cutaway-ps}.1 "$PREFIX/share/man/man8/cutawayd.8"; do
+    run -0 groff -mdoc -Tutf8 -ww -z "$page"
+    assert_output ""
+  done
+}
+
 @test "systemd's units start the daemon that is installed" {
   run -0 sed -n 's/^ExecStart=//p' "$PREFIX/lib/systemd/system/cutaway.service"
   [ -x "${PREFIX%/usr/local}$output" ] || fail "there is no $output"

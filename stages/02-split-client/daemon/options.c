@@ -1,10 +1,12 @@
 /*
- * options.c - cutawayd's command line: one table, from which --help comes.
+ * options.c - cutawayd's command line: one table, from which --help and the manual page come.
  *
  * Room:       daemon.   Called by: main.c of cutawayd.
  * Man:        argp (glibc manual, "Parsing Program Options with Argp").
  */
 #include "options.h"
+
+#include "manual.h"
 
 #include "log.h"
 
@@ -21,7 +23,8 @@ enum {
     OPTION_CERT,
     OPTION_KEY,
     OPTION_INSECURE,
-    OPTION_EXEC_DRIVER
+    OPTION_EXEC_DRIVER,
+    OPTION_MAN
 };
 
 static const struct argp_option option_table[] = {
@@ -42,6 +45,7 @@ static const struct argp_option option_table[] = {
     {"exec-driver", OPTION_EXEC_DRIVER, "NAME", 0,
      "How containers are run: lxc; from stage 03 on also native, which is the default there", 0},
     {"log-level", 'l', "LEVEL", 0, "debug, info, warn (default) or error", 0},
+    {"man", OPTION_MAN, NULL, OPTION_HIDDEN, "Print the manual page", 0},
     {0},
 };
 
@@ -62,6 +66,12 @@ static error_t set_level(struct argp_state *state, const char *level)
         return EINVAL;
     }
     return setenv("CUTAWAY_LOG", level, 1) < 0 ? errno : 0; /* for monitors, too */
+}
+
+static void print_manual(void)
+{
+    manual_print(stdout, option_table);
+    exit(ferror(stdout) || fflush(stdout) ? 1 : 0);
 }
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -100,6 +110,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'l':
         return set_level(state, value);
+    case OPTION_MAN:
+        print_manual();
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", value);
         return EINVAL;
@@ -108,10 +121,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
+/* What stands behind the options. argp frees what it is given instead of its own text. */
+static char *filter_help(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_POST_DOC ? manual_help() : (char *)text;
+}
+
 static const struct argp argp = {
     .options = option_table,
     .parser = parse_option,
-    .doc = "The Cutaway daemon: Docker's Engine API in front of the engine.",
+    .doc = MANUAL_SUMMARY,
+    .help_filter = filter_help,
 };
 
 static void print_version(FILE *out, struct argp_state *state)

@@ -26,7 +26,7 @@ struct options {
 };
 
 /*
- * options_parse - into *ret (zeroed by the caller). --help and --version print and end the
+ * options_parse - into *ret (zeroed by the caller). --help, --version and --man print and end the
  * program; so does a wrong command line, with status 64 and a line that names what is wrong.
  */
 void options_parse(int argc, char **argv, struct options *ret);
