@@ -102,6 +102,39 @@ static void unknown_fields_are_dropped_and_wrong_types_refused_by_name(void **st
     assert_string_equal(err.frame[0].what, "read field 'HostConfig.Memory': it is not an integer");
 }
 
+/* None of these is taken for nothing: who asks for a port must not get a container without it. */
+static void a_wrong_type_is_named_however_deep_it_is(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"{\"Labels\":{\"a\":1}}", "'Config.Labels.a': it is not a string"},
+        {"{\"Env\":[\"A=1\",7]}", "'Config.Env[1]': it is not a string"},
+        {"{\"Healthcheck\":{\"Test\":\"true\"}}", "'Config.Healthcheck.Test': it is not an array"},
+        {"{\"HostConfig\":[]}", "'HostConfig': it is not an object"},
+        {"{\"HostConfig\":{\"RestartPolicy\":{\"Name\":5}}}",
+         "'HostConfig.RestartPolicy.Name': it is not a string"},
+        {"{\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[{\"HostPort\":8080}]}}}",
+         "'HostConfig.PortBindings.80/tcp[0].HostPort': it is not a string"},
+        {"{\"HostConfig\":{\"Mounts\":[{\"ReadOnly\":\"yes\"}]}}",
+         "'HostConfig.Mounts[0].ReadOnly': it is not a boolean"},
+        {"{\"HostConfig\":{\"Ulimits\":[{\"Soft\":\"1\"}]}}",
+         "'HostConfig.Ulimits[0].Soft': it is not an integer"},
+        {"{\"NetworkingConfig\":{\"EndpointsConfig\":{\"own\":5}}}",
+         "'EndpointsConfig.own': it is not an object"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct ct_error err = {0};
+        CT_AUTO_JSON json_t *refused = record_of(wrong[i][0], "{}", &err);
+        assert_null(refused);
+        assert_int_equal(err.kind, CT_INVALID);
+        assert_string_equal(err.frame[0].what + strlen("read field "), wrong[i][1]);
+    }
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *refused = record_of("{}", "{\"Cmd\":[5]}", &err);
+    assert_null(refused);
+    assert_string_equal(err.frame[0].what, "read field 'image.Config.Cmd[0]': it is not a string");
+}
+
 static void the_default_network_is_the_bridge(void **state)
 {
     (void)state;
@@ -233,6 +266,7 @@ int main(void)
         cmocka_unit_test(an_own_command_keeps_the_images_entrypoint),
         cmocka_unit_test(a_command_may_be_one_string),
         cmocka_unit_test(unknown_fields_are_dropped_and_wrong_types_refused_by_name),
+        cmocka_unit_test(a_wrong_type_is_named_however_deep_it_is),
         cmocka_unit_test(the_default_network_is_the_bridge),
         cmocka_unit_test(a_log_driver_that_is_not_named_is_json_file),
         cmocka_unit_test(limits_that_cannot_work_are_refused),

@@ -185,7 +185,12 @@ undo_volumes:
 static json_t *make_record(struct engine *engine, const json_t *body, char **ret_chain,
                            struct ct_error *err)
 {
+    static const struct ct_shape image_name[] = {{"Image", CT_TEXT}, {NULL, CT_TEXT}};
     const char *reference = ct_json_string(body, "Image", "");
+
+    if (ct_shape_check(body, image_name, "Config", err) < 0) {
+        return NULL;
+    }
     if (!*reference) {
         return ct_refuse_null(err, CT_INVALID, "read the request: it names no image");
     }

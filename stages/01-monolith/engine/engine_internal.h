@@ -18,6 +18,7 @@
 #include "monitor.h"
 #include "networks.h"
 #include "places.h"
+#include "shape.h"
 #include "snapshots.h"
 #include "volumes.h"
 
@@ -111,6 +112,10 @@ bool request_is_own_network(const char *name);
 int request_check_endpoint(const char *network, const json_t *endpoint, struct ct_error *err);
 /* Checks fields and ranges that do not depend on this machine; fills in HostConfig's defaults. */
 int request_check(json_t *config, struct ct_error *err);
+
+/* shapes.c: the form of what the API takes, for ct_shape_check(). */
+extern const struct ct_shape shape_config[], shape_create[], shape_endpoint[], shape_exec[],
+    shape_network[], shape_volume[], shape_update[];
 
 /* changes.c: Dockerfile instructions applied to an image's "config" object. */
 int changes_apply(json_t *image_config, const char *const *changes, struct ct_error *err);

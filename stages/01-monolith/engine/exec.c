@@ -26,20 +26,12 @@
 
 static int check_body(const json_t *body, struct ct_error *err)
 {
-    size_t i;
-    json_t *word;
-    json_t *command = json_object_get(body, "Cmd");
-
-    if (ct_json_count(command) == 0 || !json_is_array(command)) {
-        return ct_refuse(err, CT_INVALID, "no exec command specified");
+    if (ct_shape_check(body, shape_exec, "", err) < 0) {
+        return -1;
     }
-    json_array_foreach(command, i, word)
-    {
-        if (!json_is_string(word)) {
-            return ct_refuse(err, CT_INVALID, "read field 'Cmd': element %zu is not a string", i);
-        }
-    }
-    return 0;
+    return ct_json_count(json_object_get(body, "Cmd")) > 0
+               ? 0
+               : ct_refuse(err, CT_INVALID, "no exec command specified");
 }
 
 static json_t *make_document(const struct container *container, const char *id, const json_t *body)

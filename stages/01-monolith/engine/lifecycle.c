@@ -299,17 +299,14 @@ static int merge_update(struct container *container, const json_t *body, struct 
 {
     json_t *host = json_object_get(container->config, "HostConfig");
 
+    if (ct_shape_check(body, shape_update, "", err) < 0) {
+        return -1;
+    }
     for (const char *const *key = updatable; *key; key++) {
         json_t *value = json_object_get(body, *key);
-        json_t *old = json_object_get(host, *key);
-        if (!is_set(value)) {
-            continue;
+        if (is_set(value)) {
+            ct_json_set(host, *key, json_incref(value));
         }
-        if (json_is_string(value) != (strncmp(*key, "Cpuset", 6) == 0) ||
-            (old && !json_is_null(old) && json_typeof(old) != json_typeof(value))) {
-            return ct_refuse(err, CT_INVALID, "read field '%s': it has the wrong type", *key);
-        }
-        ct_json_set(host, *key, json_incref(value));
     }
     json_t *policy = json_object_get(body, "RestartPolicy");
     if (*ct_json_string(policy, "Name", "")) {

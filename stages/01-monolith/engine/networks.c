@@ -129,7 +129,8 @@ int engine_network_create(struct engine *engine, const json_t *body, char **ret_
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_NETWORK, "engine_network_create(%s)", name);
     struct network_store *networks = engine_networks(engine, err);
 
-    if (!networks || network_create(networks, body, ret_id, err) < 0) {
+    if (!networks || ct_shape_check(body, shape_network, "", err) < 0 ||
+        network_create(networks, body, ret_id, err) < 0) {
         return ct_while(err, "create network '%.64s'", name);
     }
     engine_event(engine, "network", "create", *ret_id, "name", name);

@@ -4,7 +4,8 @@
  * Room:       engine.   Called by: create.c.
  * Spec:       Docker Engine API 1.43, "Create a container"; OCI image-spec, config.md.
  *
- * Unknown fields are accepted and dropped, as Docker does; known ones must have their type. What
+ * Unknown fields are accepted and dropped, as Docker does; known ones must have their type (what
+ * stands deeper in them: shapes.c). What
  * this stage cannot honour is refused by spec_check(), which knows the exec driver.
  */
 #define CT_LAYER "engine"
@@ -18,129 +19,107 @@
 
 #include <string.h>
 
-enum field_type { TEXT, INTEGER, BOOLEAN, LIST, OBJECT };
-
-static const char *const type_names[] = {"a string", "an integer", "a boolean", "an array",
-                                         "an object"};
-
 /* A field, its type, and what it is when the request does not say (JSON text). */
 struct field {
     const char *name;
-    enum field_type type;
+    enum ct_type type;
     const char *fallback;
 };
 
 static const struct field config_fields[] = {
-    {"Hostname", TEXT, "\"\""},
-    {"Domainname", TEXT, "\"\""},
-    {"User", TEXT, "\"\""},
-    {"AttachStdin", BOOLEAN, "false"},
-    {"AttachStdout", BOOLEAN, "false"},
-    {"AttachStderr", BOOLEAN, "false"},
-    {"ExposedPorts", OBJECT, "{}"},
-    {"Tty", BOOLEAN, "false"},
-    {"OpenStdin", BOOLEAN, "false"},
-    {"StdinOnce", BOOLEAN, "false"},
-    {"Env", LIST, "[]"},
-    {"Cmd", LIST, "null"},
-    {"Healthcheck", OBJECT, NULL},
-    {"Image", TEXT, "\"\""},
-    {"Volumes", OBJECT, "null"},
-    {"WorkingDir", TEXT, "\"\""},
-    {"Entrypoint", LIST, "null"},
-    {"OnBuild", LIST, "null"},
-    {"Labels", OBJECT, "{}"},
-    {"StopSignal", TEXT, NULL},
-    {"StopTimeout", INTEGER, NULL},
-    {"MacAddress", TEXT, NULL},
-    {NULL, TEXT, NULL},
+    {"Hostname", CT_TEXT, "\"\""},
+    {"Domainname", CT_TEXT, "\"\""},
+    {"User", CT_TEXT, "\"\""},
+    {"AttachStdin", CT_BOOLEAN, "false"},
+    {"AttachStdout", CT_BOOLEAN, "false"},
+    {"AttachStderr", CT_BOOLEAN, "false"},
+    {"ExposedPorts", CT_OBJECT, "{}"},
+    {"Tty", CT_BOOLEAN, "false"},
+    {"OpenStdin", CT_BOOLEAN, "false"},
+    {"StdinOnce", CT_BOOLEAN, "false"},
+    {"Env", CT_LIST, "[]"},
+    {"Cmd", CT_LIST, "null"},
+    {"Healthcheck", CT_OBJECT, NULL},
+    {"Image", CT_TEXT, "\"\""},
+    {"Volumes", CT_OBJECT, "null"},
+    {"WorkingDir", CT_TEXT, "\"\""},
+    {"Entrypoint", CT_LIST, "null"},
+    {"OnBuild", CT_LIST, "null"},
+    {"Labels", CT_OBJECT, "{}"},
+    {"StopSignal", CT_TEXT, NULL},
+    {"StopTimeout", CT_INTEGER, NULL},
+    {"MacAddress", CT_TEXT, NULL},
+    {NULL, CT_TEXT, NULL},
 };
 
 static const struct field host_fields[] = {
-    {"Binds", LIST, "null"},
-    {"ContainerIDFile", TEXT, "\"\""},
-    {"LogConfig", OBJECT, "{\"Type\":\"json-file\",\"Config\":{}}"},
-    {"NetworkMode", TEXT, "\"default\""},
-    {"PortBindings", OBJECT, "{}"},
-    {"RestartPolicy", OBJECT, "{\"Name\":\"no\",\"MaximumRetryCount\":0}"},
-    {"AutoRemove", BOOLEAN, "false"},
-    {"VolumeDriver", TEXT, "\"\""},
-    {"VolumesFrom", LIST, "null"},
-    {"Mounts", LIST, NULL},
-    {"CapAdd", LIST, "null"},
-    {"CapDrop", LIST, "null"},
-    {"CgroupnsMode", TEXT, "\"\""},
-    {"Dns", LIST, "[]"},
-    {"DnsOptions", LIST, "[]"},
-    {"DnsSearch", LIST, "[]"},
-    {"ExtraHosts", LIST, "null"},
-    {"GroupAdd", LIST, "null"},
-    {"IpcMode", TEXT, "\"private\""},
-    {"Cgroup", TEXT, "\"\""},
-    {"Links", LIST, "null"},
-    {"OomScoreAdj", INTEGER, "0"},
-    {"PidMode", TEXT, "\"\""},
-    {"Privileged", BOOLEAN, "false"},
-    {"PublishAllPorts", BOOLEAN, "false"},
-    {"ReadonlyRootfs", BOOLEAN, "false"},
-    {"SecurityOpt", LIST, "null"},
-    {"StorageOpt", OBJECT, NULL},
-    {"Tmpfs", OBJECT, NULL},
-    {"UTSMode", TEXT, "\"\""},
-    {"UsernsMode", TEXT, "\"\""},
-    {"ShmSize", INTEGER, "67108864"},
-    {"Sysctls", OBJECT, NULL},
-    {"Runtime", TEXT, "\"\""},
-    {"Isolation", TEXT, "\"\""},
-    {"CpuShares", INTEGER, "0"},
-    {"Memory", INTEGER, "0"},
-    {"NanoCpus", INTEGER, "0"},
-    {"CgroupParent", TEXT, "\"\""},
-    {"BlkioWeight", INTEGER, "0"},
-    {"BlkioWeightDevice", LIST, NULL},
-    {"BlkioDeviceReadBps", LIST, NULL},
-    {"BlkioDeviceWriteBps", LIST, NULL},
-    {"BlkioDeviceReadIOps", LIST, NULL},
-    {"BlkioDeviceWriteIOps", LIST, NULL},
-    {"CpuPeriod", INTEGER, "0"},
-    {"CpuQuota", INTEGER, "0"},
-    {"CpuRealtimePeriod", INTEGER, "0"},
-    {"CpuRealtimeRuntime", INTEGER, "0"},
-    {"CpusetCpus", TEXT, "\"\""},
-    {"CpusetMems", TEXT, "\"\""},
-    {"Devices", LIST, "[]"},
-    {"DeviceCgroupRules", LIST, "null"},
-    {"DeviceRequests", LIST, "null"},
-    {"KernelMemory", INTEGER, NULL},
-    {"KernelMemoryTCP", INTEGER, NULL},
-    {"MemoryReservation", INTEGER, "0"},
-    {"MemorySwap", INTEGER, "0"},
-    {"MemorySwappiness", INTEGER, "null"},
-    {"OomKillDisable", BOOLEAN, "false"},
-    {"PidsLimit", INTEGER, "null"},
-    {"Ulimits", LIST, "null"},
-    {"Init", BOOLEAN, NULL},
-    {"MaskedPaths", LIST, NULL},
-    {"ReadonlyPaths", LIST, NULL},
-    {NULL, TEXT, NULL},
+    {"Binds", CT_LIST, "null"},
+    {"ContainerIDFile", CT_TEXT, "\"\""},
+    {"LogConfig", CT_OBJECT, "{\"Type\":\"json-file\",\"Config\":{}}"},
+    {"NetworkMode", CT_TEXT, "\"default\""},
+    {"PortBindings", CT_OBJECT, "{}"},
+    {"RestartPolicy", CT_OBJECT, "{\"Name\":\"no\",\"MaximumRetryCount\":0}"},
+    {"AutoRemove", CT_BOOLEAN, "false"},
+    {"VolumeDriver", CT_TEXT, "\"\""},
+    {"VolumesFrom", CT_LIST, "null"},
+    {"Mounts", CT_LIST, NULL},
+    {"CapAdd", CT_LIST, "null"},
+    {"CapDrop", CT_LIST, "null"},
+    {"CgroupnsMode", CT_TEXT, "\"\""},
+    {"Dns", CT_LIST, "[]"},
+    {"DnsOptions", CT_LIST, "[]"},
+    {"DnsSearch", CT_LIST, "[]"},
+    {"ExtraHosts", CT_LIST, "null"},
+    {"GroupAdd", CT_LIST, "null"},
+    {"IpcMode", CT_TEXT, "\"private\""},
+    {"Cgroup", CT_TEXT, "\"\""},
+    {"Links", CT_LIST, "null"},
+    {"OomScoreAdj", CT_INTEGER, "0"},
+    {"PidMode", CT_TEXT, "\"\""},
+    {"Privileged", CT_BOOLEAN, "false"},
+    {"PublishAllPorts", CT_BOOLEAN, "false"},
+    {"ReadonlyRootfs", CT_BOOLEAN, "false"},
+    {"SecurityOpt", CT_LIST, "null"},
+    {"StorageOpt", CT_OBJECT, NULL},
+    {"Tmpfs", CT_OBJECT, NULL},
+    {"UTSMode", CT_TEXT, "\"\""},
+    {"UsernsMode", CT_TEXT, "\"\""},
+    {"ShmSize", CT_INTEGER, "67108864"},
+    {"Sysctls", CT_OBJECT, NULL},
+    {"Runtime", CT_TEXT, "\"\""},
+    {"Isolation", CT_TEXT, "\"\""},
+    {"CpuShares", CT_INTEGER, "0"},
+    {"Memory", CT_INTEGER, "0"},
+    {"NanoCpus", CT_INTEGER, "0"},
+    {"CgroupParent", CT_TEXT, "\"\""},
+    {"BlkioWeight", CT_INTEGER, "0"},
+    {"BlkioWeightDevice", CT_LIST, NULL},
+    {"BlkioDeviceReadBps", CT_LIST, NULL},
+    {"BlkioDeviceWriteBps", CT_LIST, NULL},
+    {"BlkioDeviceReadIOps", CT_LIST, NULL},
+    {"BlkioDeviceWriteIOps", CT_LIST, NULL},
+    {"CpuPeriod", CT_INTEGER, "0"},
+    {"CpuQuota", CT_INTEGER, "0"},
+    {"CpuRealtimePeriod", CT_INTEGER, "0"},
+    {"CpuRealtimeRuntime", CT_INTEGER, "0"},
+    {"CpusetCpus", CT_TEXT, "\"\""},
+    {"CpusetMems", CT_TEXT, "\"\""},
+    {"Devices", CT_LIST, "[]"},
+    {"DeviceCgroupRules", CT_LIST, "null"},
+    {"DeviceRequests", CT_LIST, "null"},
+    {"KernelMemory", CT_INTEGER, NULL},
+    {"KernelMemoryTCP", CT_INTEGER, NULL},
+    {"MemoryReservation", CT_INTEGER, "0"},
+    {"MemorySwap", CT_INTEGER, "0"},
+    {"MemorySwappiness", CT_INTEGER, "null"},
+    {"OomKillDisable", CT_BOOLEAN, "false"},
+    {"PidsLimit", CT_INTEGER, "null"},
+    {"Ulimits", CT_LIST, "null"},
+    {"Init", CT_BOOLEAN, NULL},
+    {"MaskedPaths", CT_LIST, NULL},
+    {"ReadonlyPaths", CT_LIST, NULL},
+    {NULL, CT_TEXT, NULL},
 };
-
-static bool has_type(const json_t *value, enum field_type type)
-{
-    switch (type) {
-    case TEXT:
-        return json_is_string(value);
-    case INTEGER:
-        return json_is_integer(value);
-    case BOOLEAN:
-        return json_is_boolean(value);
-    case LIST:
-        return json_is_array(value);
-    case OBJECT:
-        return json_is_object(value);
-    }
-    return false;
-}
 
 /* What a request may write as a string alone, where the API wants a list: "Cmd": "top". */
 static json_t *as_list(const json_t *value)
@@ -159,10 +138,10 @@ static json_t *take_fields(const json_t *from, const struct field *fields, const
     for (const struct field *f = fields; f->name; f++) {
         const json_t *value = json_object_get(from, f->name);
         if (value && !json_is_null(value)) {
-            bool lone = f->type == LIST && json_is_string(value);
-            if (!lone && !has_type(value, f->type)) {
+            bool lone = f->type == CT_LIST && json_is_string(value);
+            if (!lone && !ct_has_type(value, f->type)) {
                 return ct_refuse_null(err, CT_INVALID, "read field '%s.%s': it is not %s", where,
-                                      f->name, type_names[f->type]);
+                                      f->name, ct_type_name(f->type));
             }
             ct_json_set(taken, f->name, lone ? as_list(value) : json_deep_copy(value));
         } else if (f->fallback) {
@@ -170,21 +149,6 @@ static json_t *take_fields(const json_t *from, const struct field *fields, const
         }
     }
     return ct_steal(taken);
-}
-
-/* Every element of these lists must be a string; NUL bytes cannot come through JSON parsing. */
-static int check_strings(const json_t *list, const char *name, struct ct_error *err)
-{
-    size_t i;
-    json_t *value;
-    json_array_foreach((json_t *)list, i, value)
-    {
-        if (!json_is_string(value)) {
-            return ct_refuse(err, CT_INVALID, "read field '%s': element %zu is not a string", name,
-                             i);
-        }
-    }
-    return 0;
 }
 
 static size_t name_length(const char *assignment)
@@ -315,16 +279,13 @@ bool request_is_own_network(const char *name)
 
 int request_check_endpoint(const char *network, const json_t *endpoint, struct ct_error *err)
 {
-    const json_t *aliases = json_object_get(endpoint, "Aliases");
+    CT_AUTO_FREE char *where = ct_printf("EndpointsConfig.%s", network);
 
-    if (endpoint && !json_is_object(endpoint) && !json_is_null(endpoint)) {
-        return ct_refuse(err, CT_INVALID, "read the endpoint of '%.64s': it is not an object",
-                         network);
-    }
-    if (check_strings(aliases, "Aliases", err) < 0) {
+    if (ct_shape_check(endpoint, shape_endpoint, where, err) < 0) {
         return -1;
     }
-    if (ct_json_count(aliases) > 0 && !request_is_own_network(network)) {
+    if (ct_json_count(json_object_get(endpoint, "Aliases")) > 0 &&
+        !request_is_own_network(network)) {
         (void)ct_refuse(err, CT_INVALID,
                         "network-scoped alias is supported only for containers in user defined "
                         "networks");
@@ -395,9 +356,9 @@ json_t *request_to_config(const json_t *body, const json_t *image_config, struct
     CT_AUTO_JSON json_t *host =
         config ? take_fields(json_object_get(body, "HostConfig"), host_fields, "HostConfig", err)
                : NULL;
-    if (!host || check_strings(json_object_get(config, "Env"), "Env", err) < 0 ||
-        check_strings(json_object_get(config, "Cmd"), "Cmd", err) < 0 ||
-        check_strings(json_object_get(config, "Entrypoint"), "Entrypoint", err) < 0 ||
+    if (!host || ct_shape_check(body, shape_config, "Config", err) < 0 ||
+        ct_shape_check(body, shape_create, "", err) < 0 ||
+        ct_shape_check(image_config, shape_config, "image.Config", err) < 0 ||
         check_endpoints(ct_json_get(body, "NetworkingConfig.EndpointsConfig"), err) < 0) {
         return NULL;
     }

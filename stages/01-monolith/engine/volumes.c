@@ -89,7 +89,9 @@ int engine_volume_create(struct engine *engine, const json_t *body, json_t **ret
             ct_json_string(body, "Name", ""));
     struct volume_store *volumes = engine_volumes(engine, err);
 
-    *ret = volumes ? volume_create(volumes, body, err) : NULL;
+    *ret = volumes && ct_shape_check(body, shape_volume, "", err) == 0
+               ? volume_create(volumes, body, err)
+               : NULL;
     if (!*ret) {
         return ct_while(err, "create volume '%.64s'", ct_json_string(body, "Name", ""));
     }

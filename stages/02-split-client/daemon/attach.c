@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "json.h"
+#include "shape.h"
 
 #include <stdlib.h>
 
@@ -62,11 +63,14 @@ int post_exec_create(struct rest_request *request, struct rest_reply *reply, str
 
 int post_exec_start(struct rest_request *request, struct rest_reply *reply, struct ct_error *err)
 {
+    static const struct ct_shape rows[] = {
+        {"Detach", CT_BOOLEAN}, {"Tty", CT_BOOLEAN}, {NULL, CT_TEXT}};
     bool detached = ct_json_bool(request->body, "Detach", false);
     bool raw = ct_json_bool(request->body, "Tty", false);
     int fd = -1;
 
-    if (engine_exec_start(request->engine, request->name, detached ? NULL : &fd, err) < 0) {
+    if (ct_shape_check(request->body, rows, "", err) < 0 ||
+        engine_exec_start(request->engine, request->name, detached ? NULL : &fd, err) < 0) {
         return -1;
     }
     return detached ? reply_empty(reply, MHD_HTTP_OK) : reply_hijack(request, reply, fd, raw);

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "json.h"
+#include "shape.h"
 
 #include <stdlib.h>
 
@@ -44,14 +45,28 @@ int post_network_create(struct rest_request *request, struct rest_reply *reply,
     return reply_json(reply, MHD_HTTP_CREATED, json_pack("{s:s,s:s}", "Id", id, "Warning", ""));
 }
 
+/* Which container, of connect and disconnect. NULL: none, or not a name. */
+static const char *read_container(const json_t *body, struct ct_error *err)
+{
+    static const struct ct_shape rows[] = {
+        {"Container", CT_TEXT}, {"Force", CT_BOOLEAN}, {NULL, CT_TEXT}};
+    const char *name = ct_json_string(body, "Container", "");
+
+    if (!body || ct_shape_check(body, rows, "", err) < 0) {
+        return NULL;
+    }
+    return *name ? name
+                 : ct_refuse_null(err, CT_INVALID, "read the request: it names no container");
+}
+
 int post_network_connect(struct rest_request *request, struct rest_reply *reply,
                          struct ct_error *err)
 {
     const json_t *body = request_body(request, err);
+    const char *container = read_container(body, err);
 
-    if (!body || engine_network_connect(request->engine, request->name,
-                                        ct_json_string(body, "Container", ""),
-                                        json_object_get(body, "EndpointConfig"), err) < 0) {
+    if (!container || engine_network_connect(request->engine, request->name, container,
+                                             json_object_get(body, "EndpointConfig"), err) < 0) {
         return -1;
     }
     return reply_empty(reply, MHD_HTTP_OK);
@@ -61,10 +76,10 @@ int post_network_disconnect(struct rest_request *request, struct rest_reply *rep
                             struct ct_error *err)
 {
     const json_t *body = request_body(request, err);
+    const char *container = read_container(body, err);
 
-    if (!body || engine_network_disconnect(request->engine, request->name,
-                                           ct_json_string(body, "Container", ""),
-                                           ct_json_bool(body, "Force", false), err) < 0) {
+    if (!container || engine_network_disconnect(request->engine, request->name, container,
+                                                ct_json_bool(body, "Force", false), err) < 0) {
         return -1;
     }
     return reply_empty(reply, MHD_HTTP_OK);
