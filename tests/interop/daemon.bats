@@ -17,66 +17,90 @@ ask() {
   curl -s --max-time 20 --path-as-is --unix-socket "$SOCKET" -X "$method" -w '\n%{http_code}\n' "$@" "http://d$path"
 }
 
-# said STATUS WORDS: of the last `run ask`.
-said() {
-  assert_equal "${lines[-1]}" "$1"
-  assert_output --partial "$2"
+# assert_said STATUS MESSAGE: of the last `run ask`, whole.
+assert_said() {
+  assert_equal "${lines[-1]} $(head -n 1 <<<"$output" | jq -r .message)" "$1 $2"
 }
 
-@test "a wrong type, a wrong version, a path with dots, JSON too deep: each has its status and sentence" {
-  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '{"Image":7}'
-  said 400 "names no image"
-  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","Cmd":["true"],"NoSuchField":{"a":1}}'
-  assert_equal "${lines[-1]}" 201 # unknown fields are accepted, as Docker does
-  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d '[]'
-  assert_equal "${lines[-1]}" 400
-  run -0 ask POST /containers/create -H 'Content-Type: application/json' -d "$(head -c 20000 /dev/zero | tr '\0' '[')"
-  assert_equal "${lines[-1]}" 400
-  run -0 ask GET /v1.99/version
-  said 400 "too new"
-  run -0 ask GET /v1.2/version
-  said 400 "too old"
-  run -0 ask GET '/containers/../../etc/passwd/json'
-  assert_equal "${lines[-1]}" 404
-  run -0 ask GET '/containers/%2e%2e%2f%2e%2e/json'
-  assert_equal "${lines[-1]}" 404
-  run -0 ask GET '/containers/json?filters=%7B%22x%22'
-  assert_equal "${lines[-1]}" 400
-  run -0 ask GET '/containers/json?limit=many'
-  said 400 "not a number"
+# What the HTTP door says to bytes, documents and paths: tests/unit/test_daemon.c. Here is what the engine behind it says.
+
+# create BODY: asks for a container of it.
+ask_create() {
+  ask POST /containers/create -H 'Content-Type: application/json' -d "$1"
 }
 
-@test "bytes that are no HTTP end their connection and nothing else" {
-  for bytes in 'GARBAGE\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\0\0\0' 'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: -1\r\n\r\n{}' \
-    'POST /containers/create HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n'; do
-    printf '%b' "$bytes" | timeout 5 python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-s.sendall(sys.stdin.buffer.read())
-s.shutdown(socket.SHUT_WR)
-while s.recv(4096): pass' "$SOCKET"
-  done
-  run -0 ask GET /version -H "X-Long: $(head -c 28000 /dev/zero | tr '\0' x)"
-  assert_equal "${lines[-1]}" 200
-  run -0 ask GET /version -H "X-Long: $(head -c 100000 /dev/zero | tr '\0' x)"
-  assert_equal "${lines[-1]}" 431
-  run -0 ask GET /_ping
-  said 200 OK
+@test "a wrong type is named by its place, wherever it is, and makes nothing" {
+  run -0 ask_create '{"Image":7}'
+  assert_said 400 "read field 'Config.Image': it is not a string"
+  run -0 ask_create '{}'
+  assert_said 400 "read the request: it names no image"
+  run -0 ask_create '{"Image":"busybox","Cmd":["true"],"HostConfig":{"PortBindings":{"80/tcp":5}}}'
+  assert_said 400 "read field 'HostConfig.PortBindings.80/tcp': it is not an array"
+  run -0 ask POST /volumes/create -H 'Content-Type: application/json' -d '{"Name":"data","Labels":{"a":5}}'
+  assert_said 400 "create volume 'data': json: read field 'Labels.a': it is not a string"
+  run -0 ask POST /networks/create -H 'Content-Type: application/json' -d '{"Name":"own","IPAM":{"Config":[{"Subnet":5}]}}'
+  assert_said 400 "create network 'own': json: read field 'IPAM.Config[0].Subnet': it is not a string"
+  cutaway run -d --name web busybox sleep 1000
+  run -0 ask POST /containers/web/exec -H 'Content-Type: application/json' -d '{"Cmd":["true"],"Env":"A=1"}'
+  assert_said 400 "exec in 'web': json: read field 'Env': it is not an array"
+  run -0 ask POST /containers/web/update -H 'Content-Type: application/json' -d '{"RestartPolicy":{"Name":5}}'
+  assert_said 400 "update 'web': json: read field 'RestartPolicy.Name': it is not a string"
+  run -0 cutaway ps -aq
+  assert_equal "${#lines[@]}" 1
+  run -0 cutaway volume ls -q
+  assert_output ""
 }
 
-@test "two starts, an attach to a dead container, an image in use" {
+@test "unknown fields are accepted, as Docker does" {
+  run -0 ask_create '{"Image":"busybox","Cmd":["true"],"NoSuchField":{"a":1},"HostConfig":{"NorThis":[5]}}'
+  assert_equal "${lines[-1]}" 201
+}
+
+@test "dots lead nowhere, in any name or path" {
+  cutaway create --name web busybox true
+  run -0 ask POST /containers/../start
+  assert_said 404 "start '..': containers: No such container: .."
+  run -0 ask GET '/images/../../etc/json'
+  assert_said 400 "invalid reference format"
+  run -0 ask DELETE /volumes/..
+  assert_said 404 "remove volume '..': volumes: no such volume: .."
+  run -0 ask POST '/containers/create?name=../x' -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
+  assert_said 400 "create '../x': containers: invalid container name '../x': only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed"
+  run -0 ask POST /volumes/create -H 'Content-Type: application/json' -d '{"Name":"../x"}'
+  assert_said 400 "create volume '../x': volumes: \"../x\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed"
+  run -0 ask POST /networks/create -H 'Content-Type: application/json' -d '{"Name":"../x"}'
+  assert_said 400 "create network '../x': networks: invalid network name '../x': only [a-zA-Z0-9][a-zA-Z0-9_.-]* is allowed"
+  # Of the container's own files they are: its /etc is busybox's, which has no shadow.
+  run -0 ask GET '/containers/web/archive?path=../../../../etc/shadow'
+  assert_said 404 "look at 'web:../../../../etc/shadow': path: open '../../../../etc/shadow' in the root file system: No such file or directory (ENOENT)"
+}
+
+@test "two starts, an attach to a dead container, a container and an image in use" {
   cutaway create --name web busybox true
   run -0 ask POST /containers/web/start
   assert_equal "${lines[-1]}" 204
   retry 10 bash -c '[ "$("$@")" = exited ]' _ "${CUTAWAY[@]}" inspect -f '{{.State.Status}}' web
+  run -1 cutaway attach web
+  assert_output "cutaway: you cannot attach to a stopped container, start it first; try: cutaway start -a web"
+  run -1 docker -H "unix://$SOCKET" attach web
+  assert_output "You cannot attach to a stopped container, start it first"
   cutaway run -d --name busy busybox sleep 1000
   run -0 ask POST /containers/busy/start
-  assert_equal "${lines[-1]}" 304
-  run -1 cutaway attach web
-  assert_output --partial "start it first"
+  assert_output $'\n304' # and no body
+  run -0 cutaway start busy
+  assert_output busy
+  run -0 ask DELETE /containers/busy
+  assert_said 409 "remove 'busy': cannot remove container 'busy': it is running; try: stop it first, or remove it with --force"
   run -0 ask DELETE /images/busybox
-  said 409 "a container uses image"
+  assert_equal "${lines[-1]}" 409
+  run -0 jq -r .message <<<"${lines[0]}"
+  assert_output --regexp "^remove image 'busybox': images: unable to remove 'busybox': a container uses image [0-9a-f]{12}; try: remove the container first, or use --force to only untag$"
+  # Only the name goes; who runs on it goes on, and can be started again.
+  run -0 cutaway rmi -f busybox
+  assert_output "Untagged: busybox:latest"
+  assert_status_of busy running
+  cutaway restart -t 0 busy
+  assert_status_of busy running
 }
 
 @test "input that nobody reads is no error, and what was printed is all there" {
@@ -92,17 +116,37 @@ while s.recv(4096): pass' "$SOCKET"
 }
 
 @test "a socket path that is too long, and no daemon: the sentence says what to do" {
-  run -1 cutaway -H "unix:///$(head -c 200 /dev/zero | tr '\0' x)" ps
-  assert_output --partial "a socket's path has at most 107; choose a shorter --run or -H"
+  long=$(head -c 200 /dev/zero | tr '\0' x)
+  run -1 cutaway -H "unix:///$long" ps
+  assert_output "cutaway: read the host 'unix:///${long:0:59}…': the path has 201 bytes; try: a socket's path has at most 107; choose a shorter --run or -H"
   stop_daemon TERM
+  run -1 "$BUILD/stages/02-split-client/cutawayd" --root "$ROOT" --run "$RUN" -H "unix:///$long" 3>&-
+  assert_output "cutawayd: read the host 'unix:///${long:0:59}…': the path has 201 bytes; try: a socket's path has at most 107; choose a shorter --run or -H"
+  nobody="cutaway: connect to the daemon at 'unix://$SOCKET': No such file or directory (ENOENT); try: start it: sudo cutawayd, or systemctl start cutaway.socket"
   run -1 cutaway ps
-  assert_output --regexp "connect to the daemon at 'unix://.*try: start it: sudo cutawayd, or systemctl start cutaway.socket"
+  assert_output "$nobody"
   run -125 cutaway run busybox true
-  run -1 cutaway -H http://x ps
-  assert_output --partial "write unix:///PATH or tcp://NAME:PORT"
-  run -1 cutaway -H tcp://192.0.2.1:2375 ps
-  assert_output --partial "without TLS"
+  assert_output "$nobody"
+  # A socket that a killed daemon has left behind is nobody, too; and the next daemon takes its place.
   start_daemon
+  stop_daemon KILL || true
+  run -1 cutaway ps
+  assert_output "cutaway: connect to the daemon at 'unix://$SOCKET': Connection refused (ECONNREFUSED); try: start it: sudo cutawayd, or systemctl start cutaway.socket"
+  run -1 cutaway -H http://x ps
+  assert_output "cutaway: read the host 'http://x'; try: write unix:///PATH or tcp://NAME:PORT"
+  run -1 cutaway -H tcp://192.0.2.1:2375 ps
+  assert_output "cutaway: talk to 'tcp://192.0.2.1:2375' without TLS; try: give --tlscacert, --tlscert and --tlskey, or CUTAWAY_CERT_PATH"
+  start_daemon
+}
+
+@test "a command line of cutawayd that is wrong is refused by name" {
+  program=$BUILD/stages/02-split-client/cutawayd
+  run -64 "$program" --log-level loud
+  assert_line --index 0 "cutawayd: no log level 'loud': debug, info, warn or error"
+  run -64 "$program" --no-such-option
+  assert_line --index 0 --partial "unrecognized option '--no-such-option'"
+  run -64 "$program" web
+  assert_line --index 0 "cutawayd: unexpected argument 'web'"
 }
 
 @test "SIGTERM ends what follows, lets a call finish, and removes the socket" {

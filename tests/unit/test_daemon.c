@@ -197,14 +197,151 @@ static void what_is_no_text_is_refused_at_the_door(void **state)
     assert_answer_to(HEAD("/containers/%e2%82%ac/json"), 404, "No such container: \u20ac");
 }
 
+#define JSON_HEAD(target, length) \
+    "POST " target                \
+    " HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: " length "\r\n\r\n"
+
+static void a_document_that_is_wrong_is_told_in_one_line(void **state)
+{
+    (void)state;
+    assert_answer_to(JSON_HEAD("/containers/create", "9") "{\"Image\":", 400,
+                     "read the request: json: parse JSON: line 1, column 9: unexpected token near "
+                     "end of file");
+    assert_answer_to(JSON_HEAD("/containers/create", "2") "[]", 400,
+                     "read the request: it is not an object");
+    assert_answer_to(JSON_HEAD("/containers/create", "0"), 400,
+                     "read the request: it has no document; try: send JSON with 'Content-Type: "
+                     "application/json'");
+    assert_answer_to("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: text/plain\r\n"
+                     "Content-Length: 2\r\n\r\n{}",
+                     400,
+                     "unsupported Content-Type header (text/plain): must be 'application/json'");
+    assert_answer_to("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n{}",
+                     400, "unsupported Content-Type header (none): must be 'application/json'");
+    assert_answer_to(JSON_HEAD("/networks/bridge/connect", "15") "{\"Container\":5}", 400,
+                     "read field 'Container': it is not a string");
+    assert_answer_to(JSON_HEAD("/networks/bridge/connect", "2") "{}", 400,
+                     "read the request: it names no container");
+}
+
+/* Sends all of a request whose body is so long, of one byte again and again. */
+static void a_document_that_is_too_large_or_too_deep_is_refused(void **state)
+{
+    (void)state;
+    size_t length = (8u << 20) + 1;
+    CT_AUTO_FREE char *request = malloc(length + 512);
+    int head = snprintf(request, 512, JSON_HEAD("/containers/create", "%zu"), length);
+
+    memset(request + head, ' ', length);
+    request[(size_t)head + length] = '\0';
+    assert_answer_to(request, 400, "read the request: it has more than 8388608 bytes");
+
+    head = snprintf(request, 512, JSON_HEAD("/containers/create", "65"));
+    memset(request + head, '[', 65);
+    request[head + 65] = '\0';
+    assert_answer_to(request, 400, "read the request: json: parse JSON: it nests deeper than 64");
+}
+
+static void a_version_that_we_do_not_speak_is_named_with_those_that_we_do(void **state)
+{
+    (void)state;
+    assert_answer_to(HEAD("/v1.99/version"), 400,
+                     "client version 1.99 is too new. Maximum supported API version is 1.43");
+    assert_answer_to(HEAD("/v1.2/version"), 400,
+                     "client version 1.2 is too old. Minimum supported API version is 1.24, please "
+                     "upgrade your client to a newer version");
+    assert_answer_to(HEAD("/v2.0/version"), 404, "page not found");
+    assert_answer_to(HEAD("/v1.43"), 404, "page not found");
+}
+
+static void dots_in_a_path_are_names_and_lead_nowhere(void **state)
+{
+    (void)state;
+    assert_answer_to(HEAD("/containers/../json"), 404, "No such container: ..");
+    assert_answer_to(HEAD("/containers/../../etc/passwd/json"), 404, "page not found");
+    assert_answer_to(HEAD("/containers/%2e%2e%2f%2e%2e/json"), 404, "page not found");
+    assert_answer_to(HEAD("/volumes/.."), 404, "no such volume: ..");
+    assert_answer_to(HEAD("/volumes/..%2f..%2fetc"), 404, "page not found");
+}
+
+static void a_parameter_that_is_wrong_is_named(void **state)
+{
+    (void)state;
+    assert_answer_to(HEAD("/containers/json?filters=%7B%22x%22"), 400,
+                     "read parameter 'filters': json: parse JSON: line 1, column 4: ':' expected "
+                     "near end of file");
+    assert_answer_to(HEAD("/containers/json?filters=%5B%5D"), 400,
+                     "read parameter 'filters': it is not an object");
+    assert_answer_to(HEAD("/containers/json?filters=%7B%22x%22:%5B%22y%22%5D%7D"), 400,
+                     "list containers: invalid filter 'x'");
+    assert_answer_to(HEAD("/containers/json?limit=many"), 400,
+                     "read parameter 'limit': 'many' is not a number");
+    assert_answer_to(HEAD("/events?since=yesterday"), 400,
+                     "read parameter 'since': units: invalid time 'yesterday': it is not RFC 3339, "
+                     "seconds, or a duration");
+}
+
+static void what_is_not_here_says_where_it_is(void **state)
+{
+    (void)state;
+    assert_answer_to(HEAD("/no/such/page"), 404, "page not found");
+    assert_answer_to("PATCH /version HTTP/1.1\r\nHost: d\r\n\r\n", 404, "page not found");
+    assert_answer_to("POST /build HTTP/1.1\r\nHost: d\r\n\r\n", 501,
+                     "build images: it is not in fake, it comes with stage 04-modular");
+}
+
+/* The library answers these itself, before a request is there; a status is all that is ours. */
+static void assert_status_of(const char *request, int status)
+{
+    CT_AUTO_CLOSE int fd = connect_to_server();
+
+    send_text(fd, request);
+    (void)shutdown(fd, SHUT_WR);
+    const char *answer = receive(fd, NULL);
+    assert_int_equal(*answer ? atoi(answer + 9) : 0, status); /* 0: closed without a word */
+}
+
+static void bytes_that_are_no_http_end_their_connection_and_nothing_else(void **state)
+{
+    (void)state;
+    static char large[100000];
+    memset(large, 'x', sizeof(large) - 1);
+    CT_AUTO_FREE char *long_header =
+        ct_printf("GET /version HTTP/1.1\r\nHost: d\r\nX: %s\r\n\r\n", large);
+    CT_AUTO_FREE char *long_line = ct_printf("GET /%s HTTP/1.1\r\nHost: d\r\n\r\n", large);
+
+    assert_status_of("GARBAGE\r\n\r\n", 0);
+    assert_status_of("GET / HTTP/9.9\r\n\r\n", 505);
+    assert_status_of("\1\2\3\4", 0);
+    assert_status_of("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: -1\r\n\r\n{}",
+                     400);
+    assert_status_of("POST /containers/create HTTP/1.1\r\nHost: d\r\n"
+                     "Content-Length: 99999999999999999999\r\n\r\n{}",
+                     413);
+    assert_status_of("POST /containers/create HTTP/1.1\r\nHost: d\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
+                     413);
+    assert_status_of("GET /version HTTP/1.1\r\nno colon\r\n\r\n", 400);
+    assert_status_of(long_header, 431);
+    assert_status_of(long_line, 414);
+    assert_status_of("GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n", 200);
+}
+
 int main(void)
 {
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_attached_stream_goes_both_ways_to_its_end, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(closing_does_not_wait_for_who_is_attached, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_takes_no_answer_leaves_no_stream, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_text_is_refused_at_the_door, setup, teardown),
+        CASE(an_attached_stream_goes_both_ways_to_its_end),
+        CASE(closing_does_not_wait_for_who_is_attached),
+        CASE(who_takes_no_answer_leaves_no_stream),
+        CASE(what_is_no_text_is_refused_at_the_door),
+        CASE(a_document_that_is_wrong_is_told_in_one_line),
+        CASE(a_document_that_is_too_large_or_too_deep_is_refused),
+        CASE(a_version_that_we_do_not_speak_is_named_with_those_that_we_do),
+        CASE(dots_in_a_path_are_names_and_lead_nowhere),
+        CASE(a_parameter_that_is_wrong_is_named),
+        CASE(what_is_not_here_says_where_it_is),
+        CASE(bytes_that_are_no_http_end_their_connection_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
