@@ -32,8 +32,8 @@ static void what_fits_is_missing_null_or_unknown_passes(void **state)
     (void)state;
     static const char *const right[] = {
         "{}",
-        "{\"Name\":\"a\",\"Size\":1,\"Labels\":{\"a\":\"b\"},\"Words\":[\"x\"],\"Ports\":{\"80\":[{"
-        "\"On\":true}]}}",
+        "{\"Name\":\"a\",\"Size\":1,\"Labels\":{\"a\":\"b\"},\"Words\":[\"x\"]}",
+        "{\"Ports\":{\"80\":[{\"On\":true}]}}",
         "{\"Name\":null,\"Labels\":null,\"Words\":[null],\"Ports\":{\"80\":null}}",
         "{\"Other\":[{}],\"Ports\":{\"80\":[{\"Else\":5}]}}",
     };
