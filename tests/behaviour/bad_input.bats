@@ -157,6 +157,37 @@ monitor_of() {
   retry 10 bash -c '[ "$("$@")" = 2 ]' _ "${CUTAWAY[@]}" exec web sh -c 'wc -l </data/runs'
 }
 
+# Somebody is at FILE's lock: process PID has it open, which it has only while it waits or holds it.
+_is_at_lock() { find "/proc/$1/fd" -lname "$2" 2>/dev/null | grep . >/dev/null; }
+
+@test "whoever starts a container is killed: nobody takes it from its monitor" {
+  local id monitor remover starter
+  cutaway run --rm busybox true # makes what the first container makes
+  cutaway create --name web busybox sleep 60
+  id=$(cutaway inspect -f '{{.Id}}' web)
+  # The monitor stands still while somebody else works on the networks.
+  exec 8<>"$(echo "$RUN"/*/networks/lock)"
+  flock 8
+  "${CUTAWAY[@]}" start web 3>&- 8>&- &
+  starter=$!
+  _monitor_waits() { monitor=$(monitor_of web) && _is_at_lock "$monitor" '*/networks/lock'; }
+  retry 10 _monitor_waits
+  if [ -n "${DAEMON:-}" ]; then stop_daemon KILL || true; else kill -KILL "$starter"; fi
+  wait "$starter" || true
+  if [ -n "${DAEMON:-}" ]; then start_daemon 8>&-; fi
+  "${CUTAWAY[@]}" rm -f web >"$HOME_OF_TEST/removed" 2>&1 3>&- 8>&- &
+  remover=$!
+  _remover_waits() { _is_at_lock "${DAEMON:-$remover}" "*/$id/lock" || [ ! -e "/proc/$remover/fd/1" ]; }
+  retry 10 _remover_waits
+  # It goes on waiting there, and is not at work on the networks of what is being started.
+  run -124 timeout 0.5 tail -f /dev/null --pid="$remover"
+  run ! _is_at_lock "${DAEMON:-$remover}" '*/networks/lock'
+  exec 8>&-
+  wait "$remover" || fail "rm -f: $(cat "$HOME_OF_TEST/removed")"
+  run -1 cutaway inspect web
+  retry 10 bash -c '[ ! -e "/proc/$0" ]' "$monitor"
+}
+
 @test "two starts of one container make one run" {
   cutaway create --name web busybox sleep 60
   "${CUTAWAY[@]}" start web >"$HOME_OF_TEST/one" 2>&1 3>&- &

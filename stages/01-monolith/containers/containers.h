@@ -90,6 +90,9 @@ void container_free(struct container *container); /* unlocks */
  * CT_NOT_FOUND: it was removed while we waited. */
 int container_lock(struct container *container, int timeout_ms, struct ct_error *err);
 void container_unlock(struct container *container);
+/* The lock that another process holds, by its descriptor inherited from there (given away): it is
+ * free when both have let go of it. */
+void container_share_lock(struct container *container, int lock_fd);
 
 /* Reads both documents again. CT_NOT_FOUND: it was removed meanwhile. */
 int container_reload(struct container *container, struct ct_error *err);

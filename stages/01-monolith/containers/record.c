@@ -248,6 +248,12 @@ void container_unlock(struct container *container)
     container->lock_fd = -1;
 }
 
+void container_share_lock(struct container *container, int lock_fd)
+{
+    container_unlock(container);
+    container->lock_fd = lock_fd;
+}
+
 static struct flock whole_file(short type)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET};

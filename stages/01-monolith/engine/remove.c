@@ -23,7 +23,7 @@ int engine_discard_container(struct engine *engine, struct container *container,
     return monitor_discard(&paths, container, volumes, err);
 }
 
-/* force: what runs is killed first, without the lock, as kill does. */
+/* What runs is killed first, without the lock, as kill does. */
 static int end_by_force(struct engine *engine, const char *ref, struct ct_error *err)
 {
     struct container *container = engine_find_container(engine, ref, err);
@@ -40,6 +40,20 @@ static int end_by_force(struct engine *engine, const char *ref, struct ct_error 
     }
     container_free(container);
     return result;
+}
+
+/* The container, locked. force: it does not run, even if somebody was starting it meanwhile. */
+static struct container *lock_to_remove(struct engine *engine, const char *ref, bool force,
+                                        struct ct_error *err)
+{
+    struct container *container = engine_lock_container(engine, ref, err);
+
+    while (container && force && container_is_running(container)) {
+        container_free(container);
+        container =
+            end_by_force(engine, ref, err) < 0 ? NULL : engine_lock_container(engine, ref, err);
+    }
+    return container;
 }
 
 static int remove_locked(struct engine *engine, struct container *container, bool volumes,
@@ -64,7 +78,7 @@ int engine_container_remove(struct engine *engine, const char *ref, bool force, 
     if (force && end_by_force(engine, ref, err) < 0) {
         return ct_while(err, "remove '%.64s'", ref);
     }
-    struct container *container = engine_lock_container(engine, ref, err);
+    struct container *container = lock_to_remove(engine, ref, force, err);
     if (!container) {
         /* --rm and rm -f may meet: gone is what was asked for. */
         if (force && err->kind == CT_NOT_FOUND) {

@@ -29,7 +29,7 @@
 
 struct arguments {
     const char *root, *run, *id;
-    int report_fd, timeout_ms;
+    int report_fd, lock_fd, timeout_ms;
     bool adopt;
     struct streams_client clients[MONITOR_STREAMS_MAX];
     size_t n_clients;
@@ -63,14 +63,19 @@ static int parse_stream(const char *text, struct streams_client *ret, struct ct_
 static int parse_arguments(int argc, char **argv, struct arguments *ret, struct ct_error *err)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},    {"run", required_argument, NULL, 'u'},
-        {"id", required_argument, NULL, 'i'},      {"report", required_argument, NULL, 'p'},
-        {"timeout", required_argument, NULL, 't'}, {"stream", required_argument, NULL, 's'},
-        {"adopt", no_argument, NULL, 'a'},         {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},
+        {"run", required_argument, NULL, 'u'},
+        {"id", required_argument, NULL, 'i'},
+        {"report", required_argument, NULL, 'p'},
+        {"timeout", required_argument, NULL, 't'},
+        {"stream", required_argument, NULL, 's'},
+        {"lock", required_argument, NULL, 'l'},
+        {"adopt", no_argument, NULL, 'a'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
-    *ret = (struct arguments){.report_fd = -1, .timeout_ms = 60000};
+    *ret = (struct arguments){.report_fd = -1, .lock_fd = -1, .timeout_ms = 60000};
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'r') {
@@ -81,6 +86,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret, struct 
             ret->id = optarg;
         } else if (option == 'p') {
             ret->report_fd = (int)strtol(optarg, NULL, 10);
+        } else if (option == 'l') {
+            ret->lock_fd = (int)strtol(optarg, NULL, 10);
         } else if (option == 't') {
             ret->timeout_ms = (int)strtol(optarg, NULL, 10);
         } else if (option == 'a') {
@@ -91,11 +98,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret, struct 
             return -1;
         }
     }
-    if (!ret->root || !ret->run || !ret->id || ret->report_fd < 3) {
+    if (!ret->root || !ret->run || !ret->id || ret->report_fd < 3 || ret->lock_fd < 3) {
         return ct_refuse(err, CT_INVALID, "start a monitor: it is started by the engine only");
     }
-    return fcntl(ret->report_fd, F_SETFD, FD_CLOEXEC) < 0
-               ? ct_fail(err, errno, "take the report pipe")
+    return fcntl(ret->report_fd, F_SETFD, FD_CLOEXEC) < 0 ||
+                   fcntl(ret->lock_fd, F_SETFD, FD_CLOEXEC) < 0
+               ? ct_fail(err, errno, "take the report pipe and the lock")
                : 0;
 }
 
@@ -105,6 +113,9 @@ static void report(struct monitor *monitor, int result, const struct ct_error *e
     struct ct_error good_news = {0};
 
     (void)ct_refuse(&good_news, MONITOR_GOOD_NEWS, "it runs");
+    if (monitor->container) {
+        container_unlock(monitor->container); /* from here on the state is whole */
+    }
     if (monitor->report_fd >= 0) { /* a starter that went away needs to know nothing */
         (void)ct_error_send(monitor->report_fd, result == 0 ? &good_news : err);
         (void)close(monitor->report_fd);
@@ -164,6 +175,7 @@ static int set_up(struct monitor *monitor, const struct arguments *arguments, st
     if (!monitor->container || container_become_monitor(monitor->container, err) < 0) {
         return -1;
     }
+    container_share_lock(monitor->container, arguments->lock_fd);
     open_log_file(monitor->container);
     return watch_signals(monitor, err);
 }
@@ -172,7 +184,6 @@ static int set_up(struct monitor *monitor, const struct arguments *arguments, st
 static void remove_failed(struct monitor *monitor)
 {
     struct ct_error ignored = {0};
-    /* The starter holds the lock for us, and waits. */
     if (ct_json_bool(monitor->container->config, "HostConfig.AutoRemove", false) &&
         discard(&monitor->places, monitor->containers, monitor->container, true, &ignored) == 0) {
         tell_event(monitor, "destroy", NULL);

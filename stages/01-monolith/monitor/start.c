@@ -4,8 +4,8 @@
  * Room:       monitor.   Called by: engine (monitor_start), reconcile.c.
  *
  * The monitor is this very binary (/proc/self/exe, which works even when the file was replaced).
- * It inherits three kinds of descriptors: the pipe on which it reports how the start went, the
- * attached streams, and the trace. All else it makes itself.
+ * It inherits four kinds of descriptors: the pipe on which it reports how the start went, the
+ * container's lock, the attached streams, and the trace. All else it makes itself.
  */
 #define CT_LAYER "monitor"
 #include "start.h"
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define GRACE_MS 15000 /* beyond its own limit: to take back what a failed start left */
-#define ARGS_MAX (12 + 2 * MONITOR_STREAMS_MAX)
+#define ARGS_MAX (14 + 2 * MONITOR_STREAMS_MAX)
 #define ENV_MAX  32
 
 extern char **environ;
@@ -68,11 +68,11 @@ static char *stream_argument(const struct monitor_stream *stream)
 
 static char **make_arguments(const struct monitor_paths *paths, const struct container *container,
                              const struct monitor_stream *streams, size_t n_streams,
-                             const char *report, const char *timeout, bool adopt)
+                             const char *report, const char *timeout, const char *lock, bool adopt)
 {
-    const char *const fixed[] = {MONITOR_NAME, "--root",    paths->root,   "--run",
-                                 paths->run,   "--id",      container->id, "--report",
-                                 report,       "--timeout", timeout};
+    const char *const fixed[] = {MONITOR_NAME, "--root",      paths->root, "--run", paths->run,
+                                 "--id",       container->id, "--report",  report,  "--timeout",
+                                 timeout,      "--lock",      lock};
     char **argv = calloc(ARGS_MAX + 2, sizeof(*argv));
     size_t n = 0;
 
@@ -160,7 +160,7 @@ int spawn_monitor(const struct monitor_paths *paths, const struct container *con
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_SPAWN_MONITOR, MONITOR_NAME " --id %.12s%s", container->id,
             adopt ? " --adopt" : "");
-    int keep[MONITOR_STREAMS_MAX + 2];
+    int keep[MONITOR_STREAMS_MAX + 3];
     size_t n_keep = 0;
     int report[2];
 
@@ -175,10 +175,12 @@ int spawn_monitor(const struct monitor_paths *paths, const struct container *con
     CT_AUTO_CLOSE int writer = report[1];
     CT_AUTO_FREE char *report_text = ct_printf("%d", writer);
     CT_AUTO_FREE char *timeout_text = ct_printf("%d", timeout_ms);
-    CT_AUTO_STRV char **argv =
-        make_arguments(paths, container, streams, n_streams, report_text, timeout_text, adopt);
+    CT_AUTO_FREE char *lock_text = ct_printf("%d", container->lock_fd);
+    CT_AUTO_STRV char **argv = make_arguments(paths, container, streams, n_streams, report_text,
+                                              timeout_text, lock_text, adopt);
 
     keep[n_keep++] = writer;
+    keep[n_keep++] = container->lock_fd;
     for (size_t i = 0; i < n_streams; i++) {
         keep[n_keep++] = streams[i].fd;
     }
