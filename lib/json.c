@@ -128,6 +128,14 @@ bool ct_json_bool(const json_t *json, const char *path, bool fallback)
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
+bool ct_json_is_unset(const json_t *value)
+{
+    return !value || json_is_null(value) || json_is_false(value) ||
+           (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_integer(value) && json_integer_value(value) == 0) ||
+           ((json_is_array(value) || json_is_object(value)) && ct_json_count(value) == 0);
+}
+
 size_t ct_json_count(const json_t *json)
 {
     return json_is_array(json) ? json_array_size(json) : json_object_size(json);

@@ -47,6 +47,10 @@ bool ct_json_bool(const json_t *json, const char *path, bool fallback);
 /* Number of elements of an array or object; 0 for anything else, NULL included. */
 size_t ct_json_count(const json_t *json);
 
+/* Says nothing: missing, null, false, 0, "" or empty. What Docker's clients send for a field that
+ * their user did not touch. */
+bool ct_json_is_unset(const json_t *value);
+
 /*
  * Sets key to a new value (reference given away, as json_object_set_new). Unlike jansson's own,
  * running out of memory ends the process: documents of a half-set state are never saved.

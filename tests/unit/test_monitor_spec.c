@@ -119,15 +119,18 @@ static void what_this_stage_has_not_is_refused_by_name(void **state)
     refused("{}", "{'Init':true}", CT_UNSUPPORTED,
             "use HostConfig.Init: it comes with stage 04-modular");
     refused("{}", "{'BlkioWeight':10}", CT_UNSUPPORTED,
-            "use HostConfig.BlkioWeight: it comes with stage 03-libcontainer");
+            "use HostConfig.BlkioWeight: it comes with stage 03-libcontainer, exec driver native");
     refused("{}", "{'Links':['a:b']}", CT_UNSUPPORTED,
             "use HostConfig.Links: use a network of your own instead");
-    refused("{}", "{'Runtime':'runc'}", CT_UNSUPPORTED,
-            "use HostConfig.Runtime 'runc': it comes with stage 04-modular");
+    refused(
+        "{}", "{'Runtime':'runc'}", CT_UNSUPPORTED,
+        "use HostConfig.Runtime 'runc': it comes with stage 03-libcontainer, exec driver native");
     refused("{}", "{'PidMode':'container:x'}", CT_UNSUPPORTED,
-            "use HostConfig.PidMode 'container:x': it comes with stage 03-libcontainer");
+            "use HostConfig.PidMode 'container:x': it comes with stage 03-libcontainer, exec "
+            "driver native");
     refused("{}", "{'SecurityOpt':['seccomp={}']}", CT_UNSUPPORTED,
-            "use a seccomp profile of your own: it comes with stage 03-libcontainer");
+            "use a seccomp profile of your own: it comes with stage 03-libcontainer, exec driver "
+            "native");
     refused("{}", "{'SecurityOpt':['label=type:x']}", CT_UNSUPPORTED,
             "use --security-opt 'label=type:x': no stage has it yet");
 }

@@ -145,11 +145,11 @@ static int wait_one(struct cli *cli, const char *ref, const struct cli_args *arg
 }
 
 static const struct cli_flag update_flags[] = {
-    {"blkio-weight", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
+    {"blkio-weight", 0, CLI_INT, NULL, "Block IO (relative weight), between 10 and 1000", NULL},
     {"cpu-period", 0, CLI_INT, NULL, "Limit CPU CFS (Completely Fair Scheduler) period", NULL},
     {"cpu-quota", 0, CLI_INT, NULL, "Limit CPU CFS (Completely Fair Scheduler) quota", NULL},
-    {"cpu-rt-period", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
-    {"cpu-rt-runtime", 0, CLI_INT, NULL, NULL, "a later part of stage 03-libcontainer"},
+    {"cpu-rt-period", 0, CLI_INT, NULL, "Limit the CPU real-time period in microseconds", NULL},
+    {"cpu-rt-runtime", 0, CLI_INT, NULL, "Limit the CPU real-time runtime in microseconds", NULL},
     {"cpu-shares", 'c', CLI_INT, NULL, "CPU shares (relative weight)", NULL},
     {"cpus", 0, CLI_TEXT, "decimal", "Number of CPUs", NULL},
     {"cpuset-cpus", 0, CLI_TEXT, NULL, "CPUs in which to allow execution (0-3, 0,1)", NULL},
@@ -182,7 +182,10 @@ static json_t *update_body(const struct cli_args *args, struct ct_error *err)
     static const char *const integers[][2] = {{"cpu-period", "CpuPeriod"},
                                               {"cpu-quota", "CpuQuota"},
                                               {"cpu-shares", "CpuShares"},
-                                              {"pids-limit", "PidsLimit"}};
+                                              {"pids-limit", "PidsLimit"},
+                                              {"blkio-weight", "BlkioWeight"},
+                                              {"cpu-rt-period", "CpuRealtimePeriod"},
+                                              {"cpu-rt-runtime", "CpuRealtimeRuntime"}};
     CT_AUTO_JSON json_t *body = json_object();
     const char *cpus = args_text(args, "cpus", NULL);
     const char *policy = args_text(args, "restart", NULL);

@@ -18,35 +18,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATER_03 "a later part of stage 03-libcontainer"
-
 const struct cli_flag create_flags[] = {
     {"add-host", 0, CLI_LIST, NULL, "Add a custom host-to-IP mapping (host:ip)", NULL},
-    {"annotation", 0, CLI_LIST, NULL, NULL, LATER_03},
+    {"annotation", 0, CLI_LIST, "map",
+     "Add an annotation to the container (passed through to the OCI runtime)", NULL},
     {"attach", 'a', CLI_LIST, NULL, "Attach to STDIN, STDOUT or STDERR", NULL},
-    {"blkio-weight", 0, CLI_INT, NULL, NULL, LATER_03},
-    {"blkio-weight-device", 0, CLI_LIST, NULL, NULL, LATER_03},
+    {"blkio-weight", 0, CLI_INT, NULL, "Block IO (relative weight), between 10 and 1000", NULL},
+    {"blkio-weight-device", 0, CLI_LIST, NULL, "Block IO weight (relative device weight)", NULL},
     {"cap-add", 0, CLI_LIST, NULL, "Add Linux capabilities", NULL},
     {"cap-drop", 0, CLI_LIST, NULL, "Drop Linux capabilities", NULL},
-    {"cgroup-parent", 0, CLI_TEXT, NULL, NULL, LATER_03},
-    {"cgroupns", 0, CLI_TEXT, NULL, NULL, LATER_03},
+    {"cgroup-parent", 0, CLI_TEXT, NULL, "Optional parent cgroup for the container", NULL},
+    {"cgroupns", 0, CLI_TEXT, NULL, "Cgroup namespace to use (host|private)", NULL},
     {"cidfile", 0, CLI_TEXT, NULL, "Write the container ID to the file", NULL},
     {"cpu-period", 0, CLI_INT, NULL,
      "Limit CPU CFS (Completely Fair Scheduler) period, in microseconds", NULL},
     {"cpu-quota", 0, CLI_INT, NULL,
      "Limit CPU CFS (Completely Fair Scheduler) quota, in microseconds", NULL},
-    {"cpu-rt-period", 0, CLI_INT, NULL, NULL, LATER_03},
-    {"cpu-rt-runtime", 0, CLI_INT, NULL, NULL, LATER_03},
+    {"cpu-rt-period", 0, CLI_INT, NULL, "Limit CPU real-time period in microseconds", NULL},
+    {"cpu-rt-runtime", 0, CLI_INT, NULL, "Limit CPU real-time runtime in microseconds", NULL},
     {"cpu-shares", 'c', CLI_INT, NULL, "CPU shares (relative weight)", NULL},
     {"cpus", 0, CLI_TEXT, "decimal", "Number of CPUs", NULL},
     {"cpuset-cpus", 0, CLI_TEXT, NULL, "CPUs in which to allow execution (0-3, 0,1)", NULL},
     {"cpuset-mems", 0, CLI_TEXT, NULL, "MEMs in which to allow execution (0-3, 0,1)", NULL},
     {"device", 0, CLI_LIST, NULL, "Add a host device to the container", NULL},
-    {"device-cgroup-rule", 0, CLI_LIST, NULL, NULL, LATER_03},
-    {"device-read-bps", 0, CLI_LIST, NULL, NULL, LATER_03},
-    {"device-read-iops", 0, CLI_LIST, NULL, NULL, LATER_03},
-    {"device-write-bps", 0, CLI_LIST, NULL, NULL, LATER_03},
-    {"device-write-iops", 0, CLI_LIST, NULL, NULL, LATER_03},
+    {"device-cgroup-rule", 0, CLI_LIST, NULL, "Add a rule to the cgroup allowed devices list",
+     NULL},
+    {"device-read-bps", 0, CLI_LIST, NULL, "Limit read rate (bytes per second) from a device",
+     NULL},
+    {"device-read-iops", 0, CLI_LIST, NULL, "Limit read rate (IO per second) from a device", NULL},
+    {"device-write-bps", 0, CLI_LIST, NULL, "Limit write rate (bytes per second) to a device",
+     NULL},
+    {"device-write-iops", 0, CLI_LIST, NULL, "Limit write rate (IO per second) to a device", NULL},
     {"disable-content-trust", 0, CLI_BOOL, NULL, NULL, "no stage: signed images are not checked"},
     {"dns", 0, CLI_LIST, NULL, "Set custom DNS servers", NULL},
     {"dns-option", 0, CLI_LIST, NULL, "Set DNS options", NULL},
@@ -62,7 +64,8 @@ const struct cli_flag create_flags[] = {
     {"health-interval", 0, CLI_TEXT, "duration",
      "Time between running the check (ms|s|m|h) (default 30s)", NULL},
     {"health-retries", 0, CLI_INT, NULL, "Consecutive failures needed to report unhealthy", NULL},
-    {"health-start-interval", 0, CLI_TEXT, NULL, NULL, "a later part of stage 03-libcontainer"},
+    {"health-start-interval", 0, CLI_TEXT, "duration",
+     "Time between running the check during the start period (ms|s|m|h)", NULL},
     {"health-start-period", 0, CLI_TEXT, "duration", "Start period before retries count (ms|s|m|h)",
      NULL},
     {"health-timeout", 0, CLI_TEXT, "duration",
@@ -72,7 +75,7 @@ const struct cli_flag create_flags[] = {
     {"interactive", 'i', CLI_BOOL, NULL, "Keep STDIN open even if not attached", NULL},
     {"ip", 0, CLI_TEXT, NULL, "IPv4 address (e.g., 172.30.100.104)", NULL},
     {"ip6", 0, CLI_TEXT, NULL, NULL, "no stage yet: networks are IPv4"},
-    {"ipc", 0, CLI_TEXT, NULL, "IPC mode to use (private, host)", NULL},
+    {"ipc", 0, CLI_TEXT, NULL, "IPC mode to use (private, shareable, host, container:NAME)", NULL},
     {"isolation", 0, CLI_TEXT, NULL, NULL, "no stage: it is for Windows"},
     {"kernel-memory", 0, CLI_TEXT, NULL, NULL, "no stage: the kernel has given it up"},
     {"label", 'l', CLI_LIST, NULL, "Set meta data on a container", NULL},
@@ -86,16 +89,16 @@ const struct cli_flag create_flags[] = {
     {"memory-reservation", 0, CLI_TEXT, "bytes", "Memory soft limit", NULL},
     {"memory-swap", 0, CLI_TEXT, "bytes",
      "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL},
-    {"memory-swappiness", 0, CLI_INT, NULL, NULL, LATER_03},
+    {"memory-swappiness", 0, CLI_INT, NULL, "Tune container memory swappiness (0 to 100)", NULL},
     {"mount", 0, CLI_LIST, "mount", "Attach a filesystem mount to the container", NULL},
     {"name", 0, CLI_TEXT, NULL, "Assign a name to the container", NULL},
     {"net", 0, CLI_TEXT, NULL, "Connect a container to a network", NULL},
     {"network", 0, CLI_TEXT, "network", "Connect a container to a network", NULL},
     {"network-alias", 0, CLI_LIST, NULL, "Add network-scoped alias for the container", NULL},
     {"no-healthcheck", 0, CLI_BOOL, NULL, "Disable any container-specified HEALTHCHECK", NULL},
-    {"oom-kill-disable", 0, CLI_BOOL, NULL, NULL, LATER_03},
+    {"oom-kill-disable", 0, CLI_BOOL, NULL, "Disable OOM Killer", NULL},
     {"oom-score-adj", 0, CLI_INT, NULL, "Tune host's OOM preferences (-1000 to 1000)", NULL},
-    {"pid", 0, CLI_TEXT, NULL, "PID namespace to use (host)", NULL},
+    {"pid", 0, CLI_TEXT, NULL, "PID namespace to use (host, container:NAME)", NULL},
     {"pids-limit", 0, CLI_INT, NULL, "Tune container pids limit (set -1 for unlimited)", NULL},
     {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular (pulling)"},
     {"privileged", 0, CLI_BOOL, NULL, "Give extended privileges to this container", NULL},
@@ -108,7 +111,7 @@ const struct cli_flag create_flags[] = {
     {"restart", 0, CLI_TEXT, NULL,
      "Restart policy to apply when a container exits (default \"no\")", NULL},
     {"rm", 0, CLI_BOOL, NULL, "Automatically remove the container when it exits", NULL},
-    {"runtime", 0, CLI_TEXT, NULL, NULL, LATER_03},
+    {"runtime", 0, CLI_TEXT, NULL, "Runtime to use for this container", NULL},
     {"security-opt", 0, CLI_LIST, NULL, "Security options", NULL},
     {"shm-size", 0, CLI_TEXT, "bytes", "Size of /dev/shm", NULL},
     {"stop-signal", 0, CLI_TEXT, NULL, "Signal to stop the container", NULL},
@@ -119,7 +122,7 @@ const struct cli_flag create_flags[] = {
     {"tty", 't', CLI_BOOL, NULL, "Allocate a pseudo-TTY", NULL},
     {"ulimit", 0, CLI_LIST, "ulimit", "Ulimit options", NULL},
     {"user", 'u', CLI_TEXT, NULL, "Username or UID (format: <name|uid>[:<group|gid>])", NULL},
-    {"userns", 0, CLI_TEXT, NULL, NULL, LATER_03},
+    {"userns", 0, CLI_TEXT, NULL, "User namespace to use (host)", NULL},
     {"uts", 0, CLI_TEXT, NULL, "UTS namespace to use (host)", NULL},
     {"volume", 'v', CLI_LIST, NULL, "Bind mount a volume", NULL},
     {"volume-driver", 0, CLI_TEXT, NULL, NULL, "no stage yet: there is only local"},
@@ -182,6 +185,7 @@ static int add_health(const struct cli_args *args, json_t *body, struct ct_error
     static const struct same durations[] = {{"health-interval", "Interval"},
                                             {"health-timeout", "Timeout"},
                                             {"health-start-period", "StartPeriod"},
+                                            {"health-start-interval", "StartInterval"},
                                             {NULL, NULL}};
     CT_AUTO_JSON json_t *check = json_object();
     const char *command = args_text(args, "health-cmd", NULL);
@@ -300,17 +304,28 @@ static int add_host_config(const struct cli_args *args, json_t *host, struct ct_
                                         {"pid", "PidMode"},
                                         {"ipc", "IpcMode"},
                                         {"uts", "UTSMode"},
+                                        {"cgroup-parent", "CgroupParent"},
+                                        {"cgroupns", "CgroupnsMode"},
+                                        {"runtime", "Runtime"},
+                                        {"userns", "UsernsMode"},
                                         {"cidfile", "ContainerIDFile"},
                                         {NULL, NULL}};
     static const struct same lists[] = {
         {"add-host", "ExtraHosts"},      {"cap-add", "CapAdd"},
         {"cap-drop", "CapDrop"},         {"dns", "Dns"},
         {"dns-option", "DnsOptions"},    {"dns-search", "DnsSearch"},
-        {"group-add", "GroupAdd"},       {"security-opt", "SecurityOpt"},
+        {"group-add", "GroupAdd"},       {"device-cgroup-rule", "DeviceCgroupRules"},
         {"volumes-from", "VolumesFrom"}, {NULL, NULL}};
-    static const struct same integers[] = {
-        {"cpu-period", "CpuPeriod"},      {"cpu-quota", "CpuQuota"},   {"cpu-shares", "CpuShares"},
-        {"oom-score-adj", "OomScoreAdj"}, {"pids-limit", "PidsLimit"}, {NULL, NULL}};
+    static const struct same integers[] = {{"cpu-period", "CpuPeriod"},
+                                           {"cpu-quota", "CpuQuota"},
+                                           {"cpu-shares", "CpuShares"},
+                                           {"oom-score-adj", "OomScoreAdj"},
+                                           {"pids-limit", "PidsLimit"},
+                                           {"blkio-weight", "BlkioWeight"},
+                                           {"cpu-rt-period", "CpuRealtimePeriod"},
+                                           {"cpu-rt-runtime", "CpuRealtimeRuntime"},
+                                           {"memory-swappiness", "MemorySwappiness"},
+                                           {NULL, NULL}};
     static const struct same sizes[] = {{"memory", "Memory"},
                                         {"memory-reservation", "MemoryReservation"},
                                         {"memory-swap", "MemorySwap"},
@@ -323,6 +338,7 @@ static int add_host_config(const struct cli_args *args, json_t *host, struct ct_
     copy_integers(args, integers, host);
     ct_json_set_string(host, "NetworkMode", network);
     ct_json_set(host, "AutoRemove", json_boolean(args_bool(args, "rm")));
+    ct_json_set(host, "OomKillDisable", json_boolean(args_bool(args, "oom-kill-disable")));
     ct_json_set(host, "Privileged", json_boolean(args_bool(args, "privileged")));
     ct_json_set(host, "PublishAllPorts", json_boolean(args_bool(args, "publish-all")));
     ct_json_set(host, "ReadonlyRootfs", json_boolean(args_bool(args, "read-only")));

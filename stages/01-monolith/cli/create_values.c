@@ -403,67 +403,6 @@ static int add_mounts(const struct cli_args *args, json_t *host, struct ct_error
     return 0;
 }
 
-/* "nofile=1024:2048", "nofile=1024". */
-static json_t *parse_ulimit(const char *text, struct ct_error *err)
-{
-    const char *equal_sign = strchr(text, '=');
-    char *end = NULL;
-    long long soft = equal_sign ? strtoll(equal_sign + 1, &end, 10) : 0;
-    bool valid = equal_sign && equal_sign != text && end != equal_sign + 1;
-    long long hard = soft;
-
-    if (valid && *end == ':') {
-        const char *number = end + 1;
-        hard = strtoll(number, &end, 10);
-        valid = end != number;
-    }
-    if (!valid || *end || soft < -1 || hard < -1) {
-        return ct_refuse_null(err, CT_INVALID, "invalid ulimit argument: %.60s", text);
-    }
-    if (hard != -1 && (soft > hard || soft == -1)) {
-        return ct_refuse_null(err, CT_INVALID,
-                              "ulimit soft limit must be less than or equal to hard limit: %.60s",
-                              text);
-    }
-    CT_AUTO_FREE char *name = ct_printf("%.*s", (int)(equal_sign - text), text);
-    return json_pack("{s:s,s:I,s:I}", "Name", name, "Hard", (json_int_t)hard, "Soft",
-                     (json_int_t)soft);
-}
-
-/* "/dev/a", "/dev/a:/dev/b", "/dev/a:/dev/b:rwm", "/dev/a:rwm". */
-static json_t *parse_device(const char *text, struct ct_error *err)
-{
-    CT_AUTO_FREE char *copy = ct_strdup(text);
-    char *rest = copy;
-    const char *host = strsep(&rest, ":");
-    const char *second = rest ? strsep(&rest, ":") : NULL;
-    bool second_is_mode = second && !rest && *second && strspn(second, "rwm") == strlen(second);
-    const char *inside = second && !second_is_mode ? second : host;
-    const char *mode = second_is_mode ? second : rest ? rest : "rwm";
-
-    if (*host != '/' || *inside != '/' || !*mode || strspn(mode, "rwm") != strlen(mode)) {
-        return ct_refuse_null(err, CT_INVALID, "invalid device specification: %.60s", text);
-    }
-    return json_pack("{s:s,s:s,s:s}", "PathOnHost", host, "PathInContainer", inside,
-                     "CgroupPermissions", mode);
-}
-
-static int add_parsed(const struct cli_args *args, const char *flag, const char *field,
-                      json_t *host, json_t *(*parse)(const char *text, struct ct_error *err),
-                      struct ct_error *err)
-{
-    json_t *list = json_array();
-    ct_json_set(host, field, list);
-    for (const char *const *text = args_list(args, flag); *text; text++) {
-        json_t *item = parse(*text, err);
-        if (!item) {
-            return -1;
-        }
-        ct_json_append(list, item);
-    }
-    return 0;
-}
-
 /* "key=value" pairs of a flag into an object. */
 static int add_pairs(const struct cli_args *args, const char *flag, json_t *to,
                      struct ct_error *err)
@@ -482,6 +421,7 @@ int values_host(const struct cli_args *args, json_t *host, struct ct_error *err)
 {
     json_t *log_options = json_object();
     json_t *sysctls = json_object();
+    json_t *annotations = json_object();
 
     ct_json_set(
         host, "LogConfig",
@@ -489,13 +429,17 @@ int values_host(const struct cli_args *args, json_t *host, struct ct_error *err)
     if (args_has(args, "sysctl")) {
         ct_json_set(host, "Sysctls", json_incref(sysctls));
     }
+    if (args_has(args, "annotation")) {
+        ct_json_set(host, "Annotations", json_incref(annotations));
+    }
     int result = add_pairs(args, "log-opt", log_options, err) < 0 ||
                          add_pairs(args, "sysctl", sysctls, err) < 0 ||
+                         add_pairs(args, "annotation", annotations, err) < 0 ||
                          add_port_bindings(args, host, err) < 0 ||
-                         add_mounts(args, host, err) < 0 ||
-                         add_parsed(args, "ulimit", "Ulimits", host, parse_ulimit, err) < 0
+                         add_mounts(args, host, err) < 0 || values_security(args, host, err) < 0
                      ? -1
-                     : add_parsed(args, "device", "Devices", host, parse_device, err);
+                     : values_limits(args, host, err);
+    json_decref(annotations);
     json_decref(sysctls);
     return result;
 }

@@ -1,7 +1,8 @@
 /*
  * create_values.h - flags whose values have a notation of their own: -e, -p, --mount, --ulimit ….
  *
- * Room:       cli; included by create_flags.c, create_values.c, run.c, containers.c.
+ * Room:       cli; included by create_flags.c, create_values.c, create_limits.c, run.c,
+ *             containers.c.
  */
 #ifndef CLI_CREATE_VALUES_H
 #define CLI_CREATE_VALUES_H
@@ -17,8 +18,12 @@ int values_env(const struct cli_args *args, json_t *body, struct ct_error *err);
 int values_labels(const struct cli_args *args, json_t *body, struct ct_error *err);
 int values_ports(const struct cli_args *args, json_t *body, struct ct_error *err);
 
-/* HostConfig: Binds, Mounts, Tmpfs, PortBindings, LogConfig, Ulimits, Devices, Sysctls. */
+/* HostConfig: Binds, Mounts, Tmpfs, PortBindings, LogConfig, Sysctls, Annotations, and those of the
+ * two below. */
 int values_host(const struct cli_args *args, json_t *host, struct ct_error *err);
+/* create_limits.c: Ulimits, Devices, Blkio….   SecurityOpt, MaskedPaths, ReadonlyPaths. */
+int values_limits(const struct cli_args *args, json_t *host, struct ct_error *err);
+int values_security(const struct cli_args *args, json_t *host, struct ct_error *err);
 
 /* "NAME=value", or "NAME" with the caller's own value; NULL when it has none. Owned. */
 char *env_assignment(const char *text);

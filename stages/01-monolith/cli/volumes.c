@@ -72,7 +72,7 @@ static const struct cli_flag create_volume_flags[] = {
     {"group", 0, CLI_TEXT, NULL, NULL, "no stage: it is for swarms"},
     {"label", 0, CLI_LIST, NULL, "Set metadata for a volume", NULL},
     {"name", 0, CLI_TEXT, NULL, "Specify volume name", NULL},
-    {"opt", 'o', CLI_LIST, NULL, NULL, "a later part of stage 03-libcontainer"},
+    {"opt", 'o', CLI_LIST, NULL, NULL, "plugins: drivers that take options"},
     END};
 static const struct cli_flag *const create_tables[] = {create_volume_flags, NULL};
 

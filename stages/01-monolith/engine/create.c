@@ -21,17 +21,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every network asked for exists, and a container whose network is to be shared too. */
+/* "container:NAME" becomes "container:ID": a rename must not change whose namespace it is. */
+static int resolve_joined(struct engine *engine, json_t *record, struct ct_error *err)
+{
+    static const char *const fields[] = {"NetworkMode", "PidMode", "IpcMode"};
+    json_t *host = json_object_get(record, "HostConfig");
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const char *mode = ct_json_string(host, fields[i], "");
+        if (strncmp(mode, "container:", 10) != 0) {
+            continue;
+        }
+        struct container *other = engine_find_container(engine, mode + 10, err);
+        if (!other) {
+            return ct_while(err, "use HostConfig.%s '%.80s'", fields[i], mode);
+        }
+        ct_json_set(host, fields[i], json_sprintf("container:%s", other->id));
+        container_free(other);
+    }
+    return 0;
+}
+
+/* Every network asked for exists. */
 static int check_networks(struct engine *engine, const json_t *record, struct ct_error *err)
 {
-    const char *mode = ct_json_string(record, "HostConfig.NetworkMode", "bridge");
     const char *name;
     json_t *endpoint;
 
-    if (strncmp(mode, "container:", 10) == 0) {
-        struct container *other = engine_find_container(engine, mode + 10, err);
-        container_free(other);
-        return other ? 0 : -1;
+    if (spec_joined(record)) {
+        return 0;
     }
     struct network_store *networks = engine_networks(engine, err);
     if (!networks) {
@@ -56,7 +74,7 @@ static int check_request(struct engine *engine, json_t *record, struct ct_error 
                          json_object_get(record, "Config"), err) < 0) {
         return -1;
     }
-    return check_networks(engine, record, err);
+    return resolve_joined(engine, record, err) < 0 ? -1 : check_networks(engine, record, err);
 }
 
 /* --volumes-from: the other container's mounts, those of our own request left out. */

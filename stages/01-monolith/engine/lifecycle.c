@@ -284,16 +284,10 @@ int engine_container_rename(struct engine *engine, const char *ref, const char *
 
 /* Only what an update may change; a zero or null leaves the old value, as the API says. */
 static const char *const updatable[] = {
-    "CpuShares",  "Memory",     "NanoCpus",   "CpuPeriod",
-    "CpuQuota",   "CpusetCpus", "CpusetMems", "MemoryReservation",
-    "MemorySwap", "PidsLimit",  NULL};
-
-static bool is_set(const json_t *value)
-{
-    return value && !json_is_null(value) &&
-           !(json_is_integer(value) && json_integer_value(value) == 0) &&
-           !(json_is_string(value) && !*json_string_value(value));
-}
+    "CpuShares",          "Memory",     "NanoCpus",    "CpuPeriod",
+    "CpuQuota",           "CpusetCpus", "CpusetMems",  "MemoryReservation",
+    "MemorySwap",         "PidsLimit",  "BlkioWeight", "CpuRealtimePeriod",
+    "CpuRealtimeRuntime", NULL};
 
 static int merge_update(struct container *container, const json_t *body, struct ct_error *err)
 {
@@ -304,7 +298,7 @@ static int merge_update(struct container *container, const json_t *body, struct 
     }
     for (const char *const *key = updatable; *key; key++) {
         json_t *value = json_object_get(body, *key);
-        if (is_set(value)) {
+        if (!ct_json_is_unset(value)) {
             ct_json_set(host, *key, json_incref(value));
         }
     }
@@ -318,18 +312,35 @@ static int merge_update(struct container *container, const json_t *body, struct 
     return spec_check(container->config, err);
 }
 
+/* The record, and then the container that runs. What the kernel refuses is not recorded either. */
+static int apply_update(struct container *container, const json_t *before, struct ct_error *err)
+{
+    struct ct_error ignored = {0}; /* err keeps the first cause */
+
+    if (container_save_config(container, err) < 0) {
+        return -1;
+    }
+    if (!container_is_running(container) || monitor_update(container, err) == 0) {
+        return 0;
+    }
+    ct_json_set(container->config, "HostConfig", json_deep_copy(before));
+    if (container_save_config(container, &ignored) == 0) {
+        (void)monitor_update(container, &ignored); /* a part may have been set already */
+    }
+    return -1;
+}
+
 int engine_container_update(struct engine *engine, const char *ref, const json_t *body,
                             json_t **ret_warnings, struct ct_error *err)
 {
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_LIMIT, "engine_container_update(%s)", ref);
     struct container *container = engine_lock_container(engine, ref, err);
+    CT_AUTO_JSON json_t *before =
+        container ? json_deep_copy(json_object_get(container->config, "HostConfig")) : NULL;
     int result = container ? merge_update(container, body, err) : -1;
 
     if (result == 0) {
-        result = container_save_config(container, err);
-    }
-    if (result == 0 && container_is_running(container)) {
-        result = monitor_update(container, err);
+        result = apply_update(container, before, err);
     }
     if (result == 0) {
         engine_container_event(engine, container, "update", NULL, NULL);

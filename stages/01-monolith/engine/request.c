@@ -63,6 +63,7 @@ static const struct field host_fields[] = {
     {"VolumeDriver", CT_TEXT, "\"\""},
     {"VolumesFrom", CT_LIST, "null"},
     {"Mounts", CT_LIST, NULL},
+    {"Annotations", CT_OBJECT, NULL},
     {"CapAdd", CT_LIST, "null"},
     {"CapDrop", CT_LIST, "null"},
     {"CgroupnsMode", CT_TEXT, "\"\""},

@@ -1,7 +1,8 @@
 /*
  * execdriver.h - how a container's processes are made to run, and what can be done to them.
  *
- * Room:       execdriver. Knows processes; knows nothing of images, networks or the API.
+ * Room:       execdriver. Knows processes; knows nothing of images or networks, and of the API only
+ *             HostConfig's fields for a kernel facility that not every driver has.
  * Called by:  monitor/ (which holds the job); engine/ asks for its name and version.
  * Behind it:  lxc/ (stages 01 and 02). Docker had no such seam before 0.8; ours starts with the
  *             shape that Docker reached with 1.11: create, start, wait, delete apart, and an fd
@@ -56,7 +57,8 @@ struct exec_limits { /* 0: no limit, except where said */
     uint64_t cpu_shares;     /* 2..262144, v1 notation */
     const char *cpuset_cpus; /* NULL: all */
     const char *cpuset_mems;
-    int64_t pids_max; /* 0 or -1: no limit */
+    int64_t pids_max;          /* 0 or -1: no limit */
+    const json_t *host_config; /* what exec_driver_check() let pass beyond these; may be NULL */
 };
 
 struct exec_ulimit {
@@ -90,7 +92,11 @@ struct exec_spec {
     bool host_network;           /* share the host's network namespace; else a new, empty one */
     const char *join_network_of; /* path of a network namespace to join ("container:X"), or NULL */
     bool host_pid, host_ipc, host_uts;
+    const char *join_pid_of,
+        *join_ipc_of;          /* as join_network_of; exec_driver_check() knows who can */
+    const char *shared_memory; /* a directory of the host's for /dev/shm, or NULL: one of its own */
     int oom_score_adj;
+    const json_t *host_config; /* what exec_driver_check() let pass beyond these; may be NULL */
 };
 
 struct exec_job; /* opaque: one container, from exec_create() to exec_delete() */
@@ -120,6 +126,13 @@ int exec_driver_use(const char *name, struct ct_error *err);
  * says how to get it). */
 const char *exec_driver_name(void);
 char *exec_driver_version(struct ct_error *err);
+
+/*
+ * exec_driver_check - host_config: Docker's HostConfig. What this driver cannot give a container is
+ * refused by the field's name (CT_UNSUPPORTED), and what makes no sense in a field that it reads by
+ * itself (CT_INVALID). Fields that have a place in exec_spec are the caller's to check.
+ */
+int exec_driver_check(const json_t *host_config, struct ct_error *err);
 
 /*
  * exec_create - makes everything ready, but does not run the program yet.

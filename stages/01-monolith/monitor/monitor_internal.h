@@ -83,6 +83,13 @@ void reload_config(struct container *container);
  */
 int files_write(const struct monitor *monitor, const json_t *endpoints, struct ct_error *err);
 
+/* sharing.c: namespaces and memory of other containers. sharing_build() adds to the request where
+ * they are; the memory that this one lends is mounted before, and unmounted after the run. */
+struct spec;
+int sharing_build(const struct monitor *monitor, struct spec *spec, struct ct_error *err);
+int sharing_mount(const struct container *container, struct ct_error *err);
+int sharing_unmount(const struct container *container, struct ct_error *err);
+
 /* state.c: one function a transition; each saves state.json and returns 0 or -1. */
 int state_preparing(struct container *container, json_t *job, struct ct_error *err);
 int state_running(struct container *container, pid_t pid, struct ct_error *err);

@@ -169,7 +169,7 @@ static int add_recorded(struct list *list, const json_t *mount, struct ct_error 
                                 .target = target,
                                 .type = "bind",
                                 .options = bind_options(mount, list->pool),
-                                .recursive = true};
+                                .recursive = !ct_json_bool(mount, "NonRecursive", false)};
     return add(list, &wanted, S_ISDIR(status.st_mode), err);
 }
 

@@ -102,26 +102,6 @@ static int open_netns(pid_t pid, struct ct_error *err)
     return fd < 0 ? ct_fail(err, errno, "open the network namespace of process %d", (int)pid) : fd;
 }
 
-/* The path of the namespace to share, or NULL with err filled when that container does not run. */
-static char *joined_netns(const struct monitor *monitor, const char *reference,
-                          struct ct_error *err)
-{
-    struct container *other = container_find(monitor->containers, reference, err);
-    json_int_t pid = other && container_monitor(other) > 0 && container_is_running(other)
-                         ? ct_json_integer(other->state, "Pid", 0)
-                         : 0;
-
-    container_free(other);
-    if (err->kind) {
-        return NULL;
-    }
-    if (pid == 0) {
-        return ct_refuse_null(err, CT_CONFLICT,
-                              "cannot join network of a non running container: %s", reference);
-    }
-    return ct_printf("/proc/%lld/ns/net", (long long)pid);
-}
-
 static int attach_one(struct monitor *monitor, const char *name, const json_t *wanted, bool first,
                       int netns_fd, json_t *endpoints, struct ct_error *err)
 {
@@ -371,13 +351,11 @@ static int create_job(struct monitor *monitor, struct spec *spec, int timeout_ms
                       struct ct_error *err)
 {
     const struct container *container = monitor->container;
-    const char *joined = spec_joined(container->config);
-    CT_AUTO_FREE char *netns = joined ? joined_netns(monitor, joined, err) : NULL;
     CT_AUTO_FREE char *rootfs = rootfs_path(container);
     CT_AUTO_FREE char *state_dir = NULL;
     int kept[STREAMS_KEPT_MAX];
 
-    if ((joined && !netns) || make_state_dir(container, &state_dir, err) < 0 ||
+    if (sharing_build(monitor, spec, err) < 0 || make_state_dir(container, &state_dir, err) < 0 ||
         exec_forget(container->id, state_dir, err) < 0) { /* of a start that was killed half way */
         return -1;
     }
@@ -385,7 +363,6 @@ static int create_job(struct monitor *monitor, struct spec *spec, int timeout_ms
             spec->exec.program.argv[0]);
     spec->exec.rootfs = rootfs;
     spec->exec.state_dir = state_dir;
-    spec->exec.join_network_of = netns;
     streams_program_ends(monitor->streams, spec->exec.program.stdio);
     exec_keep(kept, streams_kept(monitor->streams, kept));
     monitor->job = exec_create(&spec->exec, timeout_ms, err);
@@ -420,6 +397,7 @@ static int prepare(struct monitor *monitor, const struct streams_client *clients
     }
     if (open_streams(monitor, clients, n, err) < 0 || mount_rootfs(monitor, &rootfs_fd, err) < 0 ||
         files_write(monitor, no_endpoints, err) < 0 || fill_volumes(monitor, rootfs_fd, err) < 0 ||
+        sharing_mount(container, err) < 0 ||
         build_and_create(monitor, rootfs_fd, timeout_ms, err) < 0 ||
         state_preparing(container, exec_save(monitor->job), err) < 0) {
         return -1;
@@ -468,6 +446,10 @@ static void take_down(struct monitor *monitor)
     disconnect_networks(monitor);
     ct_error_clear(&err);
     if (unmount_rootfs(monitor->container, &err) < 0) {
+        ct_warn("%s", ct_error_render(&err, line, sizeof(line)));
+    }
+    ct_error_clear(&err);
+    if (sharing_unmount(monitor->container, &err) < 0) {
         ct_warn("%s", ct_error_render(&err, line, sizeof(line)));
     }
     close_log(monitor);
@@ -588,5 +570,5 @@ int run_clean_up(const struct places *places, struct container *container, struc
     int result = networks ? network_forget(networks, container->id, err) : -1;
 
     network_store_close(networks);
-    return result < 0 ? -1 : unmount_rootfs(container, err);
+    return result < 0 || sharing_unmount(container, err) < 0 ? -1 : unmount_rootfs(container, err);
 }

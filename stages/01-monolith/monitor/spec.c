@@ -203,7 +203,8 @@ void spec_limits(const json_t *record, struct exec_limits *ret)
                                 .cpu_shares = unsigned_field(host, "CpuShares"),
                                 .cpuset_cpus = *cpus ? cpus : NULL,
                                 .cpuset_mems = *mems ? mems : NULL,
-                                .pids_max = ct_json_integer(host, "PidsLimit", 0)};
+                                .pids_max = ct_json_integer(host, "PidsLimit", 0),
+                                .host_config = host};
     ret->memory_swap_max_bytes = swap_limit(host, ret->memory_max_bytes);
     if (nano_cpus > 0) {
         ret->cpu_period_us = CPU_PERIOD_US;
@@ -284,6 +285,7 @@ static void set_host_options(const json_t *record, struct exec_spec *exec, struc
 {
     const json_t *host = json_object_get(record, "HostConfig");
 
+    exec->host_config = host;
     exec->rootfs_readonly = ct_json_bool(host, "ReadonlyRootfs", false);
     exec->cap_add = join_words(json_object_get(host, "CapAdd"), NULL, pool);
     exec->cap_drop = join_words(json_object_get(host, "CapDrop"), NULL, pool);

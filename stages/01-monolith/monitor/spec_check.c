@@ -19,59 +19,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where it comes. 03 replaces LXC, so what its configuration cannot say comes with it. */
-#define IN_03 "it comes with stage 03-libcontainer"
 #define IN_04 "it comes with stage 04-modular"
 
-/* HostConfig fields that must be unset (null, 0, false, "" or empty), and who will honour them. */
+/* HostConfig fields that must be unset (null, 0, false, "" or empty), and who will honour them.
+ * What depends on the driver, the driver says: exec_driver_check(). */
 static const struct {
     const char *field, *reason;
 } later[] = {
     {"Init", IN_04},
-    {"CgroupParent", IN_03},
-    {"Cgroup", IN_03},
+    {"Cgroup", "no stage has it: give --cgroupns or --cgroup-parent"},
     {"Links", "use a network of your own instead"},
     {"StorageOpt", IN_04},
-    {"BlkioWeight", IN_03},
-    {"BlkioWeightDevice", IN_03},
-    {"BlkioDeviceReadBps", IN_03},
-    {"BlkioDeviceWriteBps", IN_03},
-    {"BlkioDeviceReadIOps", IN_03},
-    {"BlkioDeviceWriteIOps", IN_03},
-    {"CpuRealtimePeriod", IN_03},
-    {"CpuRealtimeRuntime", IN_03},
-    {"DeviceCgroupRules", IN_03},
-    {"DeviceRequests", IN_04},
+    {"DeviceRequests", "no stage has device drivers"},
     {"KernelMemory", "the kernel has dropped it"},
     {"KernelMemoryTCP", "the kernel has dropped it"},
-    {"OomKillDisable", IN_03},
-    {"MaskedPaths", IN_03},
-    {"ReadonlyPaths", IN_03},
 };
 
 /* Fields of a few words: the values that are honoured; the list ends with NULL. */
 static const struct {
     const char *field;
-    const char *values[5];
+    const char *values[4];
     const char *reason;
 } choices[] = {
-    {"Runtime", {"", "lxc"}, IN_04},
-    {"CgroupnsMode", {"", "private"}, IN_03},
-    {"UsernsMode", {"", "host"}, IN_03},
-    {"IpcMode", {"", "private", "host"}, IN_03},
-    {"PidMode", {"", "private", "host"}, IN_03},
-    {"UTSMode", {"", "host"}, IN_03},
+    {"UsernsMode", {"", "host"}, "there is only the host's"},
+    {"UTSMode", {"", "host"}, "there are a namespace of its own and the host's"},
     {"Isolation", {"", "default"}, "it is for another system"},
-    {"VolumeDriver", {"", "local"}, IN_04},
+    {"VolumeDriver", {"", "local"}, "there is only local"},
 };
-
-static bool is_unset(const json_t *value)
-{
-    return !value || json_is_null(value) || json_is_false(value) ||
-           (json_is_string(value) && json_string_length(value) == 0) ||
-           (json_is_integer(value) && json_integer_value(value) == 0) ||
-           ((json_is_array(value) || json_is_object(value)) && ct_json_count(value) == 0);
-}
 
 static int refuse_later(struct ct_error *err, const char *field, const char *reason)
 {
@@ -81,13 +55,9 @@ static int refuse_later(struct ct_error *err, const char *field, const char *rea
 static int check_later(const json_t *host, struct ct_error *err)
 {
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (!is_unset(json_object_get(host, later[i].field))) {
+        if (!ct_json_is_unset(json_object_get(host, later[i].field))) {
             return refuse_later(err, later[i].field, later[i].reason);
         }
-    }
-    json_int_t swappiness = ct_json_integer(host, "MemorySwappiness", -1);
-    if (swappiness != -1) {
-        return refuse_later(err, "MemorySwappiness", IN_03);
     }
     return 0;
 }
@@ -257,9 +227,7 @@ static int check_security_option(const char *text, struct ct_error *err)
                    : ct_refuse(err, CT_INVALID, "invalid --security-opt: '%.64s'", text);
     }
     if ((value = option_value(text, "seccomp"))) {
-        return strcmp(value, "unconfined") == 0
-                   ? 0
-                   : ct_refuse(err, CT_UNSUPPORTED, "use a seccomp profile of your own: %s", IN_03);
+        return 0; /* the driver's */
     }
     if ((value = option_value(text, "apparmor"))) {
         return *value ? check_alphabet(value, LETTERS DIGITS "-._/:&", "the AppArmor profile", err)
@@ -331,7 +299,8 @@ static bool is_own_sysctl(const char *name, const json_t *host)
                                       "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
                                       "kernel.shmmni", "kernel.shm_rmid_forced"};
     bool own_network = strcmp(ct_json_string(host, "NetworkMode", ""), "host") != 0;
-    bool own_ipc = strcmp(ct_json_string(host, "IpcMode", ""), "host") != 0;
+    const char *ipc = ct_json_string(host, "IpcMode", "");
+    bool own_ipc = strcmp(ipc, "host") != 0 && strncmp(ipc, "container:", 10) != 0;
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (strcmp(name, own[i]) == 0) {
@@ -410,8 +379,8 @@ int spec_check(const json_t *record, struct ct_error *err)
     const json_t *host = json_object_get(record, "HostConfig");
 
     if (check_later(host, err) < 0 || check_choices(host, err) < 0 ||
-        check_names(config, host, err) < 0 || check_numbers(host, err) < 0 ||
-        check_strings(config, host, err) < 0 ||
+        exec_driver_check(host, err) < 0 || check_names(config, host, err) < 0 ||
+        check_numbers(host, err) < 0 || check_strings(config, host, err) < 0 ||
         check_ulimits(json_object_get(host, "Ulimits"), err) < 0 ||
         check_devices(json_object_get(host, "Devices"), err) < 0 || check_sysctls(host, err) < 0) {
         return -1;

@@ -52,6 +52,19 @@ static int check_destination(const char *destination, const char *request, struc
     return 0;
 }
 
+/* Which of them a container can have depends on the exec driver, and that says so. */
+static bool is_propagation(const char *word)
+{
+    static const char *const words[] = {"rprivate", "private", "rshared", "shared",
+                                        "rslave",   "slave",   NULL};
+    const char *const *known = words;
+
+    while (*known && strcmp(*known, word) != 0) {
+        known++;
+    }
+    return *known;
+}
+
 /* The options behind the last colon of -v. Those that concern SELinux mean nothing without it, as
  * in Docker. */
 static int apply_bind_options(json_t *mount, const char *options, struct ct_error *err)
@@ -61,18 +74,13 @@ static int apply_bind_options(json_t *mount, const char *options, struct ct_erro
 
     ct_json_set_string(mount, "Mode", options);
     for (char *o = strtok_r(copy, ",", &position); o; o = strtok_r(NULL, ",", &position)) {
-        bool propagation = strstr(o, "private") || strstr(o, "slave") || strstr(o, "shared");
         if (strcmp(o, "ro") == 0 || strcmp(o, "readonly") == 0) {
             ct_json_set(mount, "RW", json_false());
         } else if (strcmp(o, "nocopy") == 0) {
             ct_json_set(mount, "NoCopy", json_true());
-        } else if (propagation && strcmp(o, "rprivate") != 0 && strcmp(o, "private") != 0) {
-            return ct_refuse(err, CT_UNSUPPORTED,
-                             "mount propagation '%.20s' is not in stage 01-monolith; it comes with "
-                             "03-libcontainer",
-                             o);
-        } else if (!propagation && strcmp(o, "rw") != 0 && strcmp(o, "z") != 0 &&
-                   strcmp(o, "Z") != 0) {
+        } else if (is_propagation(o) && strcmp(ct_json_string(mount, "Type", ""), "bind") == 0) {
+            ct_json_set_string(mount, "Propagation", o);
+        } else if (strcmp(o, "rw") != 0 && strcmp(o, "z") != 0 && strcmp(o, "Z") != 0) {
             return ct_refuse(err, CT_INVALID, "invalid mode: %.40s", o);
         }
     }
@@ -143,35 +151,29 @@ int mounts_from_binds(const json_t *binds, json_t *mounts, struct ct_error *err)
     return 0;
 }
 
-/* Options of --mount that this stage cannot honour, by path in the request. */
+/* Options of --mount that are not honoured, by path in the request, and why. */
 static int check_mount_options(const json_t *request, struct ct_error *err)
 {
-    static const char *const refused[] = {
-        "BindOptions.NonRecursive",           "BindOptions.ReadOnlyNonRecursive",
-        "BindOptions.ReadOnlyForceRecursive", "VolumeOptions.Subpath",
-        "VolumeOptions.DriverConfig.Options", NULL};
+    static const struct {
+        const char *path, *reason;
+    } refused[] = {
+        {"BindOptions.ReadOnlyNonRecursive", "the API has it from 1.44 on"},
+        {"BindOptions.ReadOnlyForceRecursive", "the API has it from 1.44 on"},
+        {"VolumeOptions.Subpath", "the API has it from 1.45 on"},
+        {"VolumeOptions.DriverConfig.Options", "volume drivers come as plugins"},
+    };
     const char *propagation = ct_json_string(request, "BindOptions.Propagation", "");
-    const char *consistency = ct_json_string(request, "Consistency", "");
 
-    for (const char *const *path = refused; *path; path++) {
-        const json_t *value = ct_json_get(request, *path);
-        bool set =
-            json_is_true(value) || json_string_length(value) > 0 || json_object_size(value) > 0;
-        if (set) {
-            return ct_refuse(
-                err, CT_UNSUPPORTED,
-                "mount option '%s' is not in stage 01-monolith; it comes with 03-libcontainer",
-                *path);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        if (!ct_json_is_unset(ct_json_get(request, refused[i].path))) {
+            return ct_refuse(err, CT_UNSUPPORTED, "use mount option '%s': %s", refused[i].path,
+                             refused[i].reason);
         }
     }
-    if (*propagation && strcmp(propagation, "rprivate") != 0 &&
-        strcmp(propagation, "private") != 0) {
-        return ct_refuse(
-            err, CT_UNSUPPORTED,
-            "mount propagation '%.20s' is not in stage 01-monolith; it comes with 03-libcontainer",
-            propagation);
+    if (*propagation && !is_propagation(propagation)) {
+        return ct_refuse(err, CT_INVALID, "invalid propagation mode: '%.20s'", propagation);
     }
-    (void)consistency; /* a hint to Docker Desktop: nothing to honour on Linux, as Docker has it */
+    /* "Consistency" is a hint to Docker Desktop: nothing to honour on Linux, as Docker has it. */
     return 0;
 }
 
@@ -215,6 +217,11 @@ static json_t *parse_mount(const json_t *request, struct ct_error *err)
                                   source);
         }
         json_t *mount = new_mount("bind", source, NULL, target, writable);
+        ct_json_set_string(mount, "Propagation",
+                           ct_json_string(request, "BindOptions.Propagation", "rprivate"));
+        if (ct_json_bool(request, "BindOptions.NonRecursive", false)) {
+            ct_json_set(mount, "NonRecursive", json_true());
+        }
         if (ct_json_bool(request, "BindOptions.CreateMountpoint", false)) {
             ct_json_set(mount, "Create", json_true());
         }

@@ -63,7 +63,7 @@ int volume_check_name(const char *name, struct ct_error *err)
     return 0;
 }
 
-/* "tmpfs-size=1m" style options of the local driver mount something else: not in this stage. */
+/* "type=tmpfs" style options of the local driver mount something else: other drivers will. */
 static int check_options(const json_t *body, struct ct_error *err)
 {
     const char *driver = ct_json_string(body, "Driver", "local");
@@ -72,10 +72,9 @@ static int check_options(const json_t *body, struct ct_error *err)
         return ct_refuse(err, CT_UNSUPPORTED, "volume driver '%.40s': there is only local", driver);
     }
     if (ct_json_count(json_object_get(body, "DriverOpts")) > 0) {
-        return ct_refuse(
-            err, CT_UNSUPPORTED,
-            "volume options of driver local are not in stage 01-monolith; they come with "
-            "03-libcontainer");
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "use options of the volume driver local: volume drivers that take some "
+                         "come as plugins");
     }
     return 0;
 }

@@ -70,6 +70,11 @@ char *exec_driver_version(struct ct_error *err)
     return chosen()->version(err);
 }
 
+int exec_driver_check(const json_t *host_config, struct ct_error *err)
+{
+    return chosen()->check(host_config, err);
+}
+
 /* ---- a job's life --------------------------------------------------------------------------- */
 
 /* Takes job over; NULL stays NULL. */

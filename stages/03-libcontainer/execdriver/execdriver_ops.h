@@ -19,6 +19,7 @@ struct driver_process; /* … and of one more program in it */
 struct exec_ops {
     const char *name; /* as typed after --exec-driver, and as saved */
     char *(*version)(struct ct_error *err);
+    int (*check)(const json_t *host_config, struct ct_error *err);
 
     void (*keep)(const int *fds, size_t n);
     struct driver_job *(*create)(const struct exec_spec *spec, int timeout_ms,

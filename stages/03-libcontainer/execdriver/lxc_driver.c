@@ -8,6 +8,7 @@
 const struct exec_ops lxc_ops = {
     .name = "lxc",
     .version = lxc_driver_version,
+    .check = lxc_driver_check,
     .keep = lxc_keep,
     .create = lxc_create,
     .start = lxc_start,

@@ -14,6 +14,7 @@
 #define exec_adopt          lxc_adopt
 #define exec_create         lxc_create
 #define exec_delete         lxc_delete
+#define exec_driver_check   lxc_driver_check
 #define exec_driver_name    lxc_driver_name
 #define exec_driver_use     lxc_driver_use
 #define exec_driver_version lxc_driver_version

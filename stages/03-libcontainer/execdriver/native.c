@@ -39,6 +39,18 @@ static char *native_version(struct ct_error *err)
     return ct_printf("libcontainer, OCI %s", LC_OCI_VERSION);
 }
 
+static int native_check(const json_t *host_config, struct ct_error *err)
+{
+    const char *runtime = ct_json_string(host_config, "Runtime", "");
+
+    if (*runtime && strcmp(runtime, native_ops.name) != 0) {
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "use HostConfig.Runtime '%.64s': the daemon's exec driver is %s", runtime,
+                         native_ops.name);
+    }
+    return spec_check_host(host_config, err);
+}
+
 static void native_keep(const int *fds, size_t n)
 {
     n_kept_fds = n < NATIVE_KEPT_MAX ? n : NATIVE_KEPT_MAX;
@@ -345,6 +357,7 @@ static int native_forget(const char *id, const char *state_dir, struct ct_error 
 const struct exec_ops native_ops = {
     .name = "native",
     .version = native_version,
+    .check = native_check,
     .keep = native_keep,
     .create = native_create,
     .start = native_start,

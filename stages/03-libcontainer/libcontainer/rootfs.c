@@ -63,14 +63,18 @@ int lc_rootfs_open(const char *rootfs, long propagation, struct ct_error *err)
     return lc_mount_attach(tree, folder, err) < 0 ? -1 : ct_steal_fd(&tree);
 }
 
-/* Both at the same place: the old root then lies over the new one, and is taken off again. */
+/* Both at the same place: the old root then lies over the new one, and is taken off again. It is
+ * named by its descriptor: "." is the new one for mount(2), whatever lies over it. */
 static int pivot(struct ct_error *err)
 {
-    if (syscall(SYS_pivot_root, ".", ".") < 0) {
+    CT_AUTO_CLOSE int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (old_root < 0 || syscall(SYS_pivot_root, ".", ".") < 0) {
         return ct_fail(err, errno, "pivot_root");
     }
     /* Slave first: else taking it off would take it off the host, too. */
-    if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || umount2(".", MNT_DETACH) < 0) {
+    if (fchdir(old_root) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
+        umount2(".", MNT_DETACH) < 0) {
         return ct_fail(err, errno, "take the old root off");
     }
     return 0;

@@ -21,9 +21,6 @@
 
 #include <string.h>
 
-#define CGROUP_PREFIX \
-    "/cutaway-" /* flat: a parent of all would stay behind when the last one goes */
-
 /* Bytes that are no UTF-8 are allowed in arguments and variables: they stay what they are. */
 static json_t *words(const char *const *list)
 {
@@ -147,10 +144,10 @@ static json_t *namespaces(const struct exec_spec *spec)
     json_t *list = json_array();
 
     add_namespace(list, "mount", false, NULL);
-    add_namespace(list, "cgroup", false, NULL);
+    add_namespace(list, "cgroup", spec_host_is(spec, "CgroupnsMode", "host"), NULL);
     add_namespace(list, "network", spec->host_network, spec->join_network_of);
-    add_namespace(list, "pid", spec->host_pid, NULL);
-    add_namespace(list, "ipc", spec->host_ipc, NULL);
+    add_namespace(list, "pid", spec->host_pid, spec->join_pid_of);
+    add_namespace(list, "ipc", spec->host_ipc, spec->join_ipc_of);
     add_namespace(list, "uts", spec->host_uts, NULL);
     return list;
 }
@@ -217,14 +214,13 @@ static json_t *linux_section(const struct exec_spec *spec, uint64_t caps, struct
     if (spec_devices(spec, rules, &devices, err) < 0) {
         return NULL;
     }
+    spec_add_device_rules(spec, rules);
     ct_json_set(section, "devices", devices);
     ct_json_set(section, "namespaces", namespaces(spec));
     ct_json_set(section, "sysctl", sysctls(spec));
-    ct_json_set(section, "cgroupsPath", json_sprintf(CGROUP_PREFIX "%s", spec->id));
-    if (!spec->privileged) {
-        ct_json_set(section, "maskedPaths", spec_masked_paths());
-        ct_json_set(section, "readonlyPaths", words(spec_default_readonly_paths));
-    }
+    ct_json_set(section, "cgroupsPath", spec_cgroups_path(spec));
+    ct_json_set_string(section, "rootfsPropagation", spec_rootfs_propagation(spec));
+    spec_add_protected_paths(spec, section);
     return add_seccomp(spec, caps, section, err) < 0 ? NULL : ct_steal(section);
 }
 
@@ -246,7 +242,9 @@ json_t *spec_document(const struct exec_spec *spec, struct ct_error *err)
     json_t *root = json_object();
     uint64_t caps = 0;
 
-    json_t *section = caps_of(spec, &caps, err) < 0 ? NULL : linux_section(spec, caps, err);
+    json_t *section = caps_of(spec, &caps, err) < 0 || spec_check_propagation(spec, err) < 0
+                          ? NULL
+                          : linux_section(spec, caps, err);
     if (!section) {
         json_decref(document);
         json_decref(root);
@@ -260,5 +258,6 @@ json_t *spec_document(const struct exec_spec *spec, struct ct_error *err)
     ct_json_set(document, "process", first_process(spec, caps));
     ct_json_set(document, "mounts", spec_mounts(spec));
     ct_json_set(document, "linux", section);
+    spec_add_annotations(spec, document);
     return document;
 }

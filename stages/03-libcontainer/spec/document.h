@@ -22,6 +22,10 @@ json_t *spec_document(const struct exec_spec *spec, struct ct_error *err);
 json_t *spec_process(const struct exec_program *program, const json_t *container,
                      struct ct_error *err);
 
+/* What of Docker's HostConfig the document has no place for, or what makes no sense there. As
+ * exec_driver_check(). */
+int spec_check_host(const json_t *host_config, struct ct_error *err);
+
 /* "linux.resources" of limits alone, for an update. Owned. */
 json_t *spec_resources(const struct exec_limits *limits, struct ct_error *err);
 

@@ -75,5 +75,5 @@ int spec_add_limits(json_t *resources, const struct exec_limits *limits, struct 
                     json_pack("{s:I}", "limit",
                               (json_int_t)(limits->pids_max < 0 ? -1 : limits->pids_max)));
     }
-    return 0;
+    return spec_add_host_limits(resources, limits->host_config, err);
 }

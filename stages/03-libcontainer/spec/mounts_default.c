@@ -54,7 +54,12 @@ static void add_shared_memory(const struct exec_spec *spec, json_t *mounts)
 
     if (!spec->host_ipc) {
         spec_add_mount(mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
-        spec_add_mount(mounts, "/dev/shm", "tmpfs", "shm", options);
+        if (spec->shared_memory) {
+            spec_add_mount(mounts, "/dev/shm", "bind", spec->shared_memory,
+                           "rbind,rprivate,nosuid,nodev,noexec");
+        } else if (!spec_host_is(spec, "IpcMode", "none")) {
+            spec_add_mount(mounts, "/dev/shm", "tmpfs", "shm", options);
+        }
         return;
     }
     spec_add_mount(mounts, "/dev/shm", "bind", "/dev/shm", "rbind,rprivate");
@@ -87,9 +92,12 @@ static void add_requested(const struct exec_spec *spec, json_t *mounts)
     for (size_t i = 0; i < spec->n_mounts; i++) {
         const struct exec_mount *mount = &spec->mounts[i];
         bool bind = strcmp(mount->type, "bind") == 0;
-        CT_AUTO_FREE char *options =
-            ct_printf("%s%s", bind ? (mount->recursive ? "rbind,rprivate," : "bind,rprivate,") : "",
-                      mount->options);
+        const char *propagation = bind && !spec_propagation_of(mount) ? "rprivate," : "";
+        CT_AUTO_FREE char *options = ct_printf("%s%s%s",
+                                               !bind              ? ""
+                                               : mount->recursive ? "rbind,"
+                                                                  : "bind,",
+                                               propagation, mount->options);
         spec_add_mount(mounts, mount->target, mount->type, mount->source, options);
     }
 }

@@ -26,6 +26,23 @@ json_t *spec_capabilities(uint64_t caps, bool is_root);
 /* And back: bit N is capability number N. */
 uint64_t spec_caps_of_names(const json_t *list);
 
+/* host_config.c: HostConfig's fields that the request carries along. */
+#define SPEC_CGROUP_PREFIX \
+    "cutaway-" /* flat: a parent of all would stay behind when the last one goes */
+bool spec_host_is(const struct exec_spec *spec, const char *field, const char *value);
+json_t *spec_cgroups_path(const struct exec_spec *spec);
+void spec_add_protected_paths(const struct exec_spec *spec, json_t *section);
+void spec_add_device_rules(const struct exec_spec *spec, json_t *rules);
+void spec_add_annotations(const struct exec_spec *spec, json_t *document);
+int spec_add_host_limits(json_t *resources, const json_t *host, struct ct_error *err);
+
+/* propagation.c: the word among the mount's options, or NULL. */
+const char *spec_propagation_of(const struct exec_mount *mount);
+/* "linux.rootfsPropagation" that the mounts need, or NULL; and whether their sources can give it.
+ */
+const char *spec_rootfs_propagation(const struct exec_spec *spec);
+int spec_check_propagation(const struct exec_spec *spec, struct ct_error *err);
+
 int spec_add_limits(json_t *resources, const struct exec_limits *limits, struct ct_error *err);
 
 #endif
