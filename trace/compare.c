@@ -24,17 +24,10 @@
 
 typedef int64_t (*measure_fn)(const struct model *model, int role);
 
-static const struct model_span *command_span(const struct model *model)
-{
-    return model->n_spans ? &model->spans[0] : NULL;
-}
-
 static int64_t command_ns(const struct model *model, int role)
 {
-    const struct model_span *command = command_span(model);
     (void)role;
-    return command && command->end_ns ? command->end_ns - command->begin_ns
-                                      : model->end_ns - model->start_ns;
+    return model->command_end_ns - model->command_begin_ns;
 }
 
 /* -1: the container's program was never executed. */

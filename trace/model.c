@@ -122,32 +122,6 @@ static void role_of_exec(struct model *model, struct model_process *process, con
     }
 }
 
-static void add_span(struct model *model, const json_t *line, struct model_process *process)
-{
-    struct model_span *grown = reallocarray(model->spans, model->n_spans + 1, sizeof(*grown));
-    if (!grown) {
-        return;
-    }
-    model->spans = grown;
-    struct model_span *span = &model->spans[model->n_spans++];
-    *span = (struct model_span){.pid = ct_json_integer(line, "pid", 0),
-                                .tid = thread_of(line),
-                                .role = role_by_name(ct_json_string(line, "role", "")),
-                                .begin_ns = ct_json_integer(line, "ns", 0),
-                                .parent = ct_json_string(line, "parent", ""),
-                                .step = ct_json_string(line, "step", ""),
-                                .message = ct_json_string(line, "msg", ""),
-                                .error = ""};
-    (void)snprintf(span->id, sizeof(span->id), "%s", ct_json_string(line, "id", ""));
-    if (process && !process->has_spans) {
-        process->has_spans = true;
-        process->role = span->role;
-    }
-    if (process && strcmp(span->step, ct_step_name(CT_STEP_EXEC)) == 0) {
-        process->executes = true;
-    }
-}
-
 static struct model_span *find_span(const struct model *model, const char *id)
 {
     for (size_t i = model->n_spans; i > 0; i--) {
@@ -156,6 +130,46 @@ static struct model_span *find_span(const struct model *model, const char *id)
         }
     }
     return NULL;
+}
+
+/* Whether the process comes from the one of this span by forks alone. */
+static bool is_fork(const struct model *model, const struct model_process *process,
+                    const char *span_id)
+{
+    const struct model_span *span = find_span(model, span_id);
+
+    while (span && process && !process->has_executed && process->parent != span->pid) {
+        process = find_process(model, process->parent);
+    }
+    return span && process && !process->has_executed;
+}
+
+static void add_span(struct model *model, const json_t *line, struct model_process *process)
+{
+    struct model_span *grown = reallocarray(model->spans, model->n_spans + 1, sizeof(*grown));
+    if (!grown) {
+        return;
+    }
+    model->spans = grown;
+    struct model_span *span = &model->spans[model->n_spans++];
+    *span =
+        (struct model_span){.pid = ct_json_integer(line, "pid", 0),
+                            .tid = thread_of(line),
+                            .role = role_by_name(ct_json_string(line, "role", "")),
+                            .begin_ns = ct_json_integer(line, "ns", 0),
+                            .parent = ct_json_string(line, "parent", ""),
+                            .step = ct_json_string(line, "step", ""),
+                            .message = ct_json_string(line, "msg", ""),
+                            .in_fork = is_fork(model, process, ct_json_string(line, "parent", "")),
+                            .error = ""};
+    (void)snprintf(span->id, sizeof(span->id), "%s", ct_json_string(line, "id", ""));
+    if (process && !process->has_spans) {
+        process->has_spans = true;
+        process->role = span->role;
+    }
+    if (process && strcmp(span->step, ct_step_name(CT_STEP_EXEC)) == 0) {
+        process->executes = true;
+    }
 }
 
 static void end_span(struct model *model, const json_t *line)
@@ -228,6 +242,7 @@ static void read_lines(struct model *model)
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
             role_of_exec(model, process, line, home_level);
+            process->has_executed = true;
             end_spans_at_exec(model, process, ct_json_integer(line, "ns", 0));
         } else if (is(line, "begin")) {
             add_span(model, line, process);
@@ -293,6 +308,22 @@ static void make_rows(struct model *model)
     }
 }
 
+static void find_command(struct model *model)
+{
+    const struct model_span *span = model->n_spans ? &model->spans[0] : NULL;
+    bool told = span && strcmp(span->step, ct_step_name(CT_STEP_COMMAND)) == 0;
+
+    model->command_begin_ns = told ? span->begin_ns : model->start_ns;
+    model->command_end_ns = told && span->end_ns ? span->end_ns : model->end_ns;
+    for (size_t i = 0; !told && model->n_processes && i < model->n_rows; i++) {
+        const json_t *event = model->rows[i].event;
+        if (event && is(event, "exit") &&
+            ct_json_integer(event, "pid", 0) == model->processes[0].pid) {
+            model->command_end_ns = model->rows[i].ns;
+        }
+    }
+}
+
 struct model *model_new(json_t *lines, struct ct_error *err)
 {
     struct model *model = calloc(1, sizeof(*model));
@@ -312,6 +343,7 @@ struct model *model_new(json_t *lines, struct ct_error *err)
         int64_t end = row->span && row->span->end_ns ? row->span->end_ns : row->ns;
         model->end_ns = end > model->end_ns ? end : model->end_ns;
     }
+    find_command(model);
     return model;
 }
 
@@ -415,7 +447,7 @@ char *model_event_text(const json_t *event)
 const struct model_span *model_sender(const struct model *model, const struct model_span *span)
 {
     const struct model_span *parent = find_span(model, span->parent);
-    return parent && parent->pid != span->pid ? parent : NULL;
+    return parent && parent->pid != span->pid && !span->in_fork ? parent : NULL;
 }
 
 int64_t model_waited_ns(const struct model *model, int role, const char *reason)

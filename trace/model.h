@@ -27,6 +27,7 @@ struct model_process {
     json_int_t parent;
     int role; /* enum ct_role, or -1 */
     bool has_spans;
+    bool has_executed;
     bool executes; /* it is inside a span "exec": what it executes is the container's program */
     char comm[16];
     json_int_t calls; /* system calls that it made while it was followed */
@@ -41,6 +42,7 @@ struct model_span {
     int64_t begin_ns, end_ns;                    /* end 0: it was still open */
     const char *parent, *step, *message, *error; /* borrowed; error "" when it went well */
     bool failed;
+    bool in_fork; /* of the process that has the parent, which it still is a copy of */
 };
 
 /* One line of the picture: a span's begin, or an event. */
@@ -56,6 +58,9 @@ struct model {
     json_t *lines;
     const json_t *header, *footer; /* borrowed; footer may be NULL */
     int64_t start_ns, end_ns;
+    /* The recorded command: its span "command", else its process from the first event to the exit.
+     * What others do afterwards, nobody waits for. */
+    int64_t command_begin_ns, command_end_ns;
     struct model_process *processes;
     size_t n_processes;
     struct model_span *spans;
@@ -75,7 +80,8 @@ char *model_event_text(const json_t *event);
 /* Text of strangers for people: control characters become '?', ids of 64 digits are cut to 12.
  * Owned. */
 char *model_text(const char *text);
-/* The span in another process that this one answers: a message was passed. NULL: it is a call. */
+/* The span in another process that this one answers: a message was passed. NULL: it is a call, also
+ * where a fork of the caller makes it, which is the same program still. */
 const struct model_span *model_sender(const struct model *model, const struct model_span *span);
 /* Time that processes of a role, or all (-1), waited for a reason ("fsync"), or any (NULL). */
 int64_t model_waited_ns(const struct model *model, int role, const char *reason);

@@ -35,15 +35,9 @@ static const char *words_of(const char *step)
     return step;
 }
 
-/* When the command was over: what a monitor does afterwards, nobody waits for. */
-static int64_t command_end(const struct model *model)
-{
-    return model->n_spans && model->spans[0].end_ns ? model->spans[0].end_ns : model->end_ns;
-}
-
 static int64_t span_end(const struct model *model, const struct model_span *span)
 {
-    int64_t limit = command_end(model);
+    int64_t limit = model->command_end_ns;
     return span->end_ns && span->end_ns < limit ? span->end_ns : limit;
 }
 
@@ -157,14 +151,13 @@ static void tell_failure(FILE *out, const struct model *model)
 int render_story(FILE *out, const struct model *model, const struct render_options *options,
                  struct ct_error *err)
 {
-    int64_t all = command_end(model) - model->start_ns;
+    int64_t all = model->command_end_ns - model->start_ns;
     const struct model_row *first = first_instruction(model);
-    const struct model_span *command = model->n_spans ? &model->spans[0] : NULL;
     (void)options;
     (void)err;
 
     (void)fprintf(out, "The command took %.1f ms",
-                  ms(command && command->end_ns ? command->end_ns - command->begin_ns : all));
+                  ms(model->command_end_ns - model->command_begin_ns));
     if (first) {
         (void)fprintf(out, "; the container's first instruction came after %.1f ms",
                       ms(first->ns - model->start_ns));

@@ -230,6 +230,56 @@ static void the_story_tells_time_first_instruction_and_failure(void **state)
     assert_non_null(strstr(text, "It failed where engine started the container: mount it."));
 }
 
+/* A program that is no command line of ours: its first span is not all that it does. */
+static void a_command_without_a_span_of_its_own_is_told_by_its_process(void **state)
+{
+    (void)state;
+    struct model *model = model_of(
+        "{\"t\":\"header\",\"version\":1,\"ns\":1000,\"command\":[\"x\"],\"kernel_events\":true}\n"
+        "{\"t\":\"exec\",\"ns\":2000000,\"pid\":10,\"file\":\"/b/"
+        "x\",\"argv\":[\"x\"],\"level\":0}\n"
+        "{\"t\":\"begin\",\"ns\":3000000,\"pid\":10,\"id\":\"0000000000000001\",\"role\":"
+        "\"runtime\",\"step\":\"create\",\"msg\":\"m\"}\n"
+        "{\"t\":\"end\",\"ns\":4000000,\"pid\":10,\"id\":\"0000000000000001\",\"kind\":\"none\"}\n"
+        "{\"t\":\"fork\",\"ns\":5000000,\"pid\":10,\"child\":11}\n"
+        "{\"t\":\"exit\",\"ns\":8000000,\"pid\":10,\"code\":0}\n"
+        "{\"t\":\"exit\",\"ns\":9000000,\"pid\":11,\"code\":0}\n"
+        "{\"t\":\"footer\",\"ns\":9900000,\"exit_code\":0,\"lost\":0}\n");
+
+    assert_int_equal(model->command_begin_ns, 2000000);
+    assert_int_equal(model->command_end_ns, 8000000);
+    model_free(model);
+}
+
+/* 11 is a fork of 10; 12, a fork of 11, is another program; 20 is no relative of theirs. */
+static void a_span_in_another_program_is_a_message_and_in_a_fork_a_call(void **state)
+{
+    (void)state;
+    struct model *model = model_of(
+        "{\"t\":\"header\",\"version\":1,\"ns\":1000,\"command\":[\"x\"],\"kernel_events\":true}\n"
+        "{\"t\":\"exec\",\"ns\":2000000,\"pid\":10,\"file\":\"/b/"
+        "x\",\"argv\":[\"x\"],\"level\":0}\n"
+        "{\"t\":\"begin\",\"ns\":3000000,\"pid\":10,\"id\":\"1\",\"role\":\"runtime\",\"step\":"
+        "\"create\"}\n"
+        "{\"t\":\"fork\",\"ns\":4000000,\"pid\":10,\"child\":11}\n"
+        "{\"t\":\"begin\",\"ns\":4100000,\"pid\":11,\"id\":\"2\",\"parent\":\"1\",\"role\":"
+        "\"runtime\",\"step\":\"mount\"}\n"
+        "{\"t\":\"fork\",\"ns\":5000000,\"pid\":11,\"child\":12}\n"
+        "{\"t\":\"exec\",\"ns\":5100000,\"pid\":12,\"file\":\"/b/"
+        "y\",\"argv\":[\"y\"],\"level\":0}\n"
+        "{\"t\":\"begin\",\"ns\":5200000,\"pid\":12,\"id\":\"3\",\"parent\":\"1\",\"role\":"
+        "\"monitor\",\"step\":\"start\"}\n"
+        "{\"t\":\"begin\",\"ns\":6000000,\"pid\":20,\"id\":\"4\",\"parent\":\"1\",\"role\":"
+        "\"engine\",\"step\":\"start\"}\n"
+        "{\"t\":\"footer\",\"ns\":9900000,\"exit_code\":0,\"lost\":0}\n");
+
+    assert_int_equal(model->n_spans, 4);
+    assert_null(model_sender(model, &model->spans[1]));
+    assert_ptr_equal(model_sender(model, &model->spans[2]), &model->spans[0]);
+    assert_ptr_equal(model_sender(model, &model->spans[3]), &model->spans[0]);
+    model_free(model);
+}
+
 static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
 {
     (void)state;
@@ -280,6 +330,8 @@ int main(void)
         cmocka_unit_test(no_control_character_of_a_stranger_reaches_the_terminal),
         cmocka_unit_test(lines_fit_the_width),
         cmocka_unit_test(the_story_tells_time_first_instruction_and_failure),
+        cmocka_unit_test(a_command_without_a_span_of_its_own_is_told_by_its_process),
+        cmocka_unit_test(a_span_in_another_program_is_a_message_and_in_a_fork_a_call),
         cmocka_unit_test(the_chrome_trace_is_json_with_names_slices_and_arrows),
         cmocka_unit_test(a_foreign_or_broken_file_is_refused_with_its_line),
     };
