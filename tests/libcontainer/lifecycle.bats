@@ -166,3 +166,25 @@ load lib
   assert_output --partial "No such file or directory (ENOENT)"
   assert_equal "$(bundle list)" ""
 }
+
+@test "--help lists the commands, and an unknown command does so too" {
+  run -0 "$PROGRAM" --help
+  assert_line --partial 'run, create  [--bundle DIR]'
+  run -1 "$PROGRAM" dance
+  assert_line "cutaway-bundle: there is no command 'dance'"
+}
+
+@test "the tracer sees the library's steps, and in them what the kernel was asked for" {
+  local trace=$BUILD/trace/cutaway-trace
+  [ -x "$trace" ] || skip "cutaway-trace is not built"
+  script 'exit 0'
+  "$trace" record -o "$HOME_OF_TEST/t" -- "$PROGRAM" --root "$STATES" run --bundle "$BUNDLE" "$ID" </dev/null 3>&-
+  run -0 "$trace" show --color=never --width=160 "$HOME_OF_TEST/t"
+  assert_line --regexp 'runtime .* create: '
+  assert_line --regexp 'runtime .* pivot: pivot_root'
+  assert_line --regexp 'runtime .* harden: user 0:0, 3 capabilities'
+  if [[ $output == *'not recorded'* ]]; then skip "the kernel lets no BPF program watch here"; fi
+  assert_line --regexp 'runtime .* clone3 .*CLONE_NEWPID'
+  assert_line --regexp "runtime .* pivot_root '\.' -> '\.'"
+  assert_line --regexp 'container .* exec .*/bin/sh'
+}

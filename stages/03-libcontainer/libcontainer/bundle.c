@@ -398,6 +398,9 @@ static int run(int argc, char **argv, struct ct_error *err)
 {
     struct options options = {.root = DEFAULT_ROOT, .bundle = "."};
 
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        return fputs(usage, stdout) < 0 ? ct_fail(err, errno, "print") : 0;
+    }
     if (scan(argc, argv, &options, err) < 0) {
         return -1;
     }
