@@ -79,4 +79,11 @@ setup_file() {
   for file in main.c lib/error.h cli/commands.c engine/engine.h execdriver/execdriver.h; do
     [ -s "${BUILD:-$checkout/build}/view/01/$file" ] || fail "$file is not in the view"
   done
+  for file in main.c client/client.c daemon/main.c rest/endpoints.def libcontainer/create.c spec/document.c execdriver/native.c \
+    execdriver/lxc/job.c lib/error.c README.md; do
+    [ -s "${BUILD:-$checkout/build}/view/03/$file" ] || fail "$file is not in the view of stage 03"
+  done
+  # What changed since stage 02 is what stage 03 brought.
+  run -0 grep -c '^+++ 03/libcontainer/' "${BUILD:-$checkout/build}/view/03.diff"
+  assert_equal "$output" "$(find "$checkout/stages/03-libcontainer/libcontainer" -name '*.[ch]' | wc -l)"
 }
