@@ -38,6 +38,23 @@ trace() {
   assert_line --regexp "exit 0"
 }
 
+@test "an argument that only the call itself brings into memory is told, too" {
+  printf 'tmpfs\0' >"$HOME_OF_TEST/word"
+  cat >"$HOME_OF_TEST/cold.py" <<'END'
+# fsopen(2) with a name in a page of a file that nobody has touched before.
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.syscall.argtypes = [ctypes.c_long, ctypes.c_void_p, ctypes.c_uint]
+with open(sys.argv[1], "rb") as file:
+    libc.syscall(430, libc.mmap(None, 4096, 1, 2, file.fileno(), 0), 1)
+END
+  run -0 trace record -o "$HOME_OF_TEST/t" -- python3 "$HOME_OF_TEST/cold.py" "$HOME_OF_TEST/word"
+  run -0 trace show "$HOME_OF_TEST/t"
+  assert_line --regexp 'fsopen tmpfs$'
+}
+
 @test "what gives a program its user and takes its power is decoded" {
   run -0 trace record -o "$HOME_OF_TEST/t" -- unshare --user --map-root-user \
     setpriv --bounding-set=-chown --inh-caps=-all --no-new-privs true

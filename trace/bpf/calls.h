@@ -7,6 +7,9 @@
  * A number is kept as it was passed. What stands behind a pointer is read here, at the entry: a
  * text into event->text, numbers into the place of an argument that nobody needs (each function
  * says which). decode.c reads them there.
+ *
+ * A program of ours may not wait for a page that is not in memory; the call itself does, when it
+ * reads its argument. So a text that was not there at the entry is read at the end.
  */
 #ifndef TRACE_CALLS_H
 #define TRACE_CALLS_H
@@ -105,10 +108,27 @@ static __always_inline enum reading reading_of(long long call)
     return call >= 0 && call < CALLS_MAX ? (enum reading)readings[call] : NOT_REPORTED;
 }
 
+/* What is kept of a call while it lasts. The event is what user space gets. */
+struct call {
+    struct trace_event event;               /* the first member: whoever has it has the call */
+    unsigned long long unread[TRACE_TEXTS]; /* where a text stands that was not in memory, or 0 */
+};
+
 static __always_inline void read_text(struct trace_event *event, int i, unsigned long pointer)
 {
-    if (pointer && i >= 0 && i < TRACE_TEXTS) {
-        bpf_probe_read_user_str(event->text[i], TRACE_TEXT_BYTES, (void *)pointer);
+    if (pointer && i >= 0 && i < TRACE_TEXTS &&
+        bpf_probe_read_user_str(event->text[i], TRACE_TEXT_BYTES, (void *)pointer) < 0) {
+        ((struct call *)event)->unread[i] = pointer;
+    }
+}
+
+/* At the end of the call. What the kernel could not read either stays empty. */
+static __always_inline void read_late(struct call *call)
+{
+    for (int i = 0; i < TRACE_TEXTS; i++) {
+        if (call->unread[i]) {
+            bpf_probe_read_user_str(call->event.text[i], TRACE_TEXT_BYTES, (void *)call->unread[i]);
+        }
     }
 }
 

@@ -76,7 +76,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 8192);
     __type(key, unsigned int);
-    __type(value, struct trace_event);
+    __type(value, struct call);
 } entered SEC(".maps");
 
 /* The call each thread is in, also of the kinds that are not reported: the reason of a wait. */
@@ -100,7 +100,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, unsigned int);
-    __type(value, struct trace_event);
+    __type(value, struct call);
 } scratch SEC(".maps");
 
 unsigned long long lost; /* events for which there was no room */
@@ -127,11 +127,12 @@ static __always_inline struct trace_event *new_event(unsigned int type)
 {
     unsigned int zero = 0;
     unsigned long long id = bpf_get_current_pid_tgid();
-    struct trace_event *event = bpf_map_lookup_elem(&scratch, &zero);
+    struct call *call = bpf_map_lookup_elem(&scratch, &zero);
 
-    if (!event) {
+    if (!call) {
         return 0;
     }
+    struct trace_event *event = &call->event;
     event->ns = bpf_ktime_get_ns();
     event->duration_ns = 0;
     event->result = 0;
@@ -144,6 +145,7 @@ static __always_inline struct trace_event *new_event(unsigned int type)
     }
     for (int i = 0; i < TRACE_TEXTS; i++) {
         event->text[i][0] = 0;
+        call->unread[i] = 0;
     }
     bpf_get_current_comm(event->comm, sizeof(event->comm));
     return event;
@@ -302,13 +304,15 @@ SEC("raw_tp/sys_exit")
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
     unsigned int tid = (unsigned int)bpf_get_current_pid_tgid();
-    struct trace_event *event = bpf_map_lookup_elem(&entered, &tid);
+    struct call *call = bpf_map_lookup_elem(&entered, &tid);
     long long none = -1;
 
-    if (event) {
+    if (call) {
+        struct trace_event *event = &call->event;
         event->result = (long long)ctx->args[1];
         event->duration_ns = bpf_ktime_get_ns() - event->ns;
         if (!was_executed(event)) {
+            read_late(call);
             submit(event);
         }
         bpf_map_delete_elem(&entered, &tid);
