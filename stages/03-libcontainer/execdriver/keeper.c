@@ -35,23 +35,35 @@
 
 /* ---- the keeper's side ---------------------------------------------------------------------- */
 
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
 /* Nothing of the monitor's but what it was given: a pipe that it also held would never end. */
 static void close_others(const struct keeper_request *request, int report_fd, int lock_fd)
 {
     const struct lc_create *create = request->create;
+    int needed[7 + NATIVE_KEPT_MAX] = {report_fd,        lock_fd,          request->state_fd,
+                                       ct_span_fd(), /* the trace of a creation goes on in here */
+                                       create->stdio[0], create->stdio[1], create->stdio[2]};
+    size_t n = 7;
+    unsigned first = 3;
 
-    for (int fd = 3; fd < 1024; fd++) {
-        bool needed = fd == report_fd || fd == lock_fd || fd == request->state_fd ||
-                      fd == ct_span_fd() || /* the trace of a creation goes on in here */
-                      fd == create->stdio[0] || fd == create->stdio[1] || fd == create->stdio[2];
-        for (size_t i = 0; i < request->n_kept; i++) {
-            needed = needed || fd == request->kept[i];
-        }
-        if (!needed) {
-            (void)close(fd);
-        }
+    for (size_t i = 0; i < request->n_kept; i++) {
+        needed[n++] = request->kept[i];
     }
-    (void)close_range(1024, ~0U, 0);
+    qsort(needed, n, sizeof(needed[0]), by_number);
+    for (size_t i = 0; i < n; i++) { /* the gaps between them */
+        if (needed[i] < 0 || (unsigned)needed[i] < first) {
+            continue;
+        }
+        if ((unsigned)needed[i] > first) {
+            (void)close_range(first, (unsigned)needed[i] - 1, 0);
+        }
+        first = (unsigned)needed[i] + 1;
+    }
+    (void)close_range(first, ~0U, 0);
 }
 
 /* The program's own ends are the program's alone from now on. */
