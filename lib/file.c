@@ -261,12 +261,14 @@ void ct_watch_drain(int watch_fd)
 void ct_random_hex(char *buffer, size_t n_bytes)
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char byte;
+    /* The bytes first, in the second half: each is read before a digit is written over it. */
+    const unsigned char *bytes = (const unsigned char *)buffer + n_bytes;
 
+    while (getrandom(buffer + n_bytes, n_bytes, 0) != (ssize_t)n_bytes) {
+        /* only EINTR before the pool is ready: try again */
+    }
     for (size_t i = 0; i < n_bytes; i++) {
-        while (getrandom(&byte, 1, 0) != 1) {
-            /* only EINTR before the pool is ready: try again */
-        }
+        unsigned char byte = bytes[i];
         buffer[2 * i] = digits[byte >> 4];
         buffer[2 * i + 1] = digits[byte & 15];
     }
