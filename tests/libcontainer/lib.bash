@@ -94,12 +94,9 @@ list_leaks() {
 }
 
 make_rootfs() {
-  local applet
   mkdir -p "$1"/{bin,dev,proc,sys,tmp,etc}
   cp "$(command -v busybox)" "$1/bin/busybox"
-  for applet in $("$1/bin/busybox" --list); do
-    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
-  done
+  chroot "$1" /bin/busybox --install -s /bin
   echo 'root:x:0:0:root:/root:/bin/sh' >"$1/etc/passwd"
 }
 
