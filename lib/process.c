@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -95,6 +96,24 @@ static int keep_only(const int *keep, size_t n)
     return 0;
 }
 
+/* Inheritable ones become permitted where a file says so: nobody is to get them by chance
+ * (CVE-2022-29162). What is ambient was given on purpose, and cannot be that alone. */
+static int forget_inheritable(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    if (syscall(SYS_capget, &header, half) < 0) {
+        return -1;
+    }
+    for (unsigned i = 0; i < 32 * _LINUX_CAPABILITY_U32S_3; i++) {
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) != 1) {
+            half[i / 32].inheritable &= ~(1U << i % 32);
+        }
+    }
+    return (int)syscall(SYS_capset, &header, half);
+}
+
 /* The child, up to exec: no allocation, no locks. Tells its errno through the pipe, which exec
  * closes. */
 _Noreturn static void become(const struct ct_spawn *spawn, const char *program, pid_t parent,
@@ -108,6 +127,7 @@ _Noreturn static void become(const struct ct_spawn *spawn, const char *program, 
     }
     bool ready = place_stdio(spawn->stdio) == 0 && keep_only(spawn->keep, spawn->n_keep) == 0 &&
                  (!spawn->cwd || chdir(spawn->cwd) == 0) &&
+                 (!spawn->no_inheritable || forget_inheritable() == 0) &&
                  (!spawn->death_signal || prctl(PR_SET_PDEATHSIG, spawn->death_signal) == 0);
     if (ready && spawn->death_signal && getppid() != parent) {
         _exit(0); /* the parent died before we asked to be told */

@@ -21,6 +21,7 @@ struct ct_spawn {
     const int *keep;         /* further descriptors the child inherits under the same number … */
     size_t n_keep;           /* … all others are closed */
     bool new_session;        /* setsid(2): survives our terminal */
+    bool no_inheritable;     /* without inheritable capabilities, but for ambient ones */
     int death_signal;        /* PR_SET_PDEATHSIG, 0: none */
 };
 

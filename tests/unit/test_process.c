@@ -15,12 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +160,36 @@ static void signals_are_as_in_a_fresh_process(void **state)
     assert_int_equal(ignored & ~of_libc, 0);
 }
 
+/* Ours in the set of inheritable ones, and out of it again. */
+static void set_inheritable(bool all)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3];
+
+    assert_int_equal(syscall(SYS_capget, &header, half), 0);
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        half[i].inheritable = all ? half[i].permitted : 0;
+    }
+    assert_int_equal(syscall(SYS_capset, &header, half), 0);
+}
+
+static void inheritable_capabilities_can_be_left_out(void **state)
+{
+    (void)state;
+    const char *script = "grep CapInh /proc/self/status";
+    if (geteuid() != 0) {
+        skip(); /* who has none, leaves none to anybody */
+    }
+
+    set_inheritable(true);
+    CT_AUTO_FREE char *with = spawned((struct ct_spawn){0}, script);
+    CT_AUTO_FREE char *without = spawned((struct ct_spawn){.no_inheritable = true}, script);
+    set_inheritable(false);
+
+    assert_string_not_equal(with, "CapInh:\t0000000000000000\n");
+    assert_string_equal(without, "CapInh:\t0000000000000000\n");
+}
+
 static void a_wait_has_an_end(void **state)
 {
     (void)state;
@@ -221,6 +253,7 @@ int main(void)
         cmocka_unit_test(only_what_is_kept_is_inherited),
         cmocka_unit_test(environment_and_directory_are_the_given_ones),
         cmocka_unit_test(signals_are_as_in_a_fresh_process),
+        cmocka_unit_test(inheritable_capabilities_can_be_left_out),
         cmocka_unit_test(a_wait_has_an_end),
         cmocka_unit_test(a_signal_has_many_spellings),
         cmocka_unit_test(waiting_can_be_cancelled),

@@ -246,7 +246,8 @@ static int start(const struct lc_hook *hook, int input_fd, int output_fd, struct
                                    .argv = hook->args,
                                    .envp = hook->env,
                                    .stdio = {input_fd, output_fd, output_fd},
-                                   .new_session = true};
+                                   .new_session = true,
+                                   .no_inheritable = true};
 
     if (ct_process_start(&spawn, ret, err) == 0) {
         return 0;
