@@ -42,9 +42,10 @@ static int open_group(const char *mount_point, const char *path,
     return ct_steal_fd(&fd);
 }
 
-static int attach_at(int mount_fd, int root_fd, const char *destination, struct ct_error *err)
+static int attach(int mount_fd, const struct lc_mount *mount, int root_fd, struct ct_error *err)
 {
-    CT_AUTO_CLOSE int target = ct_root_mkdirs(root_fd, destination, 0755, 0, 0, err);
+    bool existed = false;
+    CT_AUTO_CLOSE int target = lc_mount_target(mount, root_fd, mount_fd, &existed, err);
     return target < 0 ? -1 : lc_mount_attach(mount_fd, target, err);
 }
 
@@ -95,7 +96,7 @@ static int mount_v1(const struct lc_mount *mount, const struct lc_mount_place *p
     CT_AUTO_CLOSE int tmpfs = lc_filesystem_make(
         "tmpfs", "tmpfs", data, 1, attributes->set & ~(uint64_t)MOUNT_ATTR_RDONLY, err);
 
-    if (tmpfs < 0 || attach_at(tmpfs, place->root_fd, mount->destination, err) < 0) {
+    if (tmpfs < 0 || attach(tmpfs, mount, place->root_fd, err) < 0) {
         return -1;
     }
     for (size_t i = 0; lc_cgroup_hierarchy(place->cgroup, i, &mount_point, &path); i++) {
@@ -118,7 +119,7 @@ static int mount_v2(const struct lc_mount *mount, const struct lc_mount_place *p
         return ct_refuse(err, CT_UNSUPPORTED, "the container has no cgroup");
     }
     CT_AUTO_CLOSE int group = open_group(mount_point, path, &mount->attributes, err);
-    return group < 0 ? -1 : attach_at(group, place->root_fd, mount->destination, err);
+    return group < 0 ? -1 : attach(group, mount, place->root_fd, err);
 }
 
 int lc_mount_cgroups(const struct lc_mount *mount, const struct lc_mount_place *place,

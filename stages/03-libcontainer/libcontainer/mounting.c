@@ -151,71 +151,6 @@ int lc_mount_open_source(const struct lc_mount *mount, const struct lc_idmap *co
     return map_ids(mount_fd, mount, container_map, err) < 0 ? -1 : ct_steal_fd(&mount_fd);
 }
 
-/* ---- places --------------------------------------------------------------------------------- */
-
-/* A folder for a folder, a file for anything else. What is missing is made. */
-static int open_target(int root_fd, const char *destination, bool is_directory, bool *ret_existed,
-                       struct ct_error *err)
-{
-    struct ct_error looked = {0};
-    int fd = ct_root_openat(root_fd, destination, O_PATH, 0, &looked);
-
-    *ret_existed = fd >= 0;
-    if (fd >= 0 || looked.kind != CT_NOT_FOUND) {
-        *err = fd >= 0 ? *err : looked;
-        return fd;
-    }
-    if (is_directory) {
-        return ct_root_mkdirs(root_fd, destination, 0755, 0, 0, err);
-    }
-    CT_AUTO_FREE char *parent = ct_strdup(destination);
-    char *slash = strrchr(parent, '/');
-    *(slash ? slash : parent) = '\0';
-    CT_AUTO_CLOSE int made = ct_root_mkdirs(root_fd, *parent ? parent : "/", 0755, 0, 0, err);
-    return made < 0 ? -1 : ct_root_touch(root_fd, destination, 0644, err);
-}
-
-static bool is_directory(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* A place in /proc that is not at its top would hide from us what we write later, or show the
- * host's where the container's is looked for (CVE-2019-16884). runc has the same list of
- * exceptions. */
-static int check_not_in_proc(const struct lc_mount *mount, struct ct_error *err)
-{
-    static const char *const allowed[] = {"/proc/cpuinfo",
-                                          "/proc/diskstats",
-                                          "/proc/meminfo",
-                                          "/proc/stat",
-                                          "/proc/swaps",
-                                          "/proc/uptime",
-                                          "/proc/loadavg",
-                                          "/proc/slabinfo",
-                                          "/proc/net/dev",
-                                          "/proc/sys/kernel/ns_last_pid",
-                                          NULL};
-    CT_AUTO_FREE char *clean = ct_path_clean(mount->destination);
-
-    if (strcmp(clean, "/proc") == 0) {
-        bool is_procfs = mount->type && strcmp(mount->type, "proc") == 0;
-        return is_procfs || mount->attributes.bind
-                   ? 0
-                   : ct_refuse(err, CT_INVALID, "mount on '/proc': only a procfs may be there");
-    }
-    if (strncmp(clean, "/proc/", 6) != 0) {
-        return 0;
-    }
-    for (size_t i = 0; allowed[i]; i++) {
-        if (strcmp(clean, allowed[i]) == 0) {
-            return 0;
-        }
-    }
-    return ct_refuse(err, CT_INVALID, "mount on '%.100s': it is inside /proc", clean);
-}
-
 /* ---- one mount ------------------------------------------------------------------------------ */
 
 /* The file system's data, and the label for those that take one. Owned by pool. */
@@ -299,9 +234,8 @@ static int make(const struct lc_mount *mount, const struct lc_mount_place *place
 {
     CT_AUTO_CLOSE int mount_fd = make_detached(mount, place, source_fd, err);
     bool existed = false;
-    CT_AUTO_CLOSE int target_fd = mount_fd < 0 ? -1
-                                               : open_target(place->root_fd, mount->destination,
-                                                             is_directory(mount_fd), &existed, err);
+    CT_AUTO_CLOSE int target_fd =
+        mount_fd < 0 ? -1 : lc_mount_target(mount, place->root_fd, mount_fd, &existed, err);
 
     if (target_fd < 0 || (existed && keep_mode(mount, mount_fd, target_fd, err) < 0)) {
         return -1;
@@ -317,8 +251,8 @@ int lc_mount_make(const struct lc_mount *mount, const struct lc_mount_place *pla
 {
     bool is_cgroup = !mount->attributes.bind && strcmp(mount->type, "cgroup") == 0;
 
-    if (check_not_in_proc(mount, err) < 0 || (is_cgroup ? lc_mount_cgroups(mount, place, err)
-                                                        : make(mount, place, source_fd, err)) < 0) {
+    if ((is_cgroup ? lc_mount_cgroups(mount, place, err) : make(mount, place, source_fd, err)) <
+        0) {
         return ct_while(err, "mount '%.60s' on '%.80s'",
                         mount->attributes.bind ? mount->source : mount->type, mount->destination);
     }

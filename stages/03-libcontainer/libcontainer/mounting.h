@@ -82,6 +82,15 @@ int lc_mount_make(const struct lc_mount *mount, const struct lc_mount_place *pla
 int lc_mount_cgroups(const struct lc_mount *mount, const struct lc_mount_place *place,
                      struct ct_error *err);
 
+/*
+ * mount_place.c: lc_mount_target - an O_PATH descriptor of where the mount goes, owned; what is
+ * missing is made, a folder for a folder and a file for anything else. CT_INVALID: it is inside
+ * /proc (CVE-2019-16884), or /proc is to be no procfs, or a procfs or sysfs would stand behind a
+ * link (CVE-2023-27561).
+ */
+int lc_mount_target(const struct lc_mount *mount, int root_fd, int mount_fd, bool *ret_existed,
+                    struct ct_error *err);
+
 /* A new file system, detached: fsopen, fsconfig, fsmount. An error has the kernel's own words. */
 int lc_filesystem_make(const char *type, const char *source, const char *const *data, size_t n_data,
                        uint64_t attributes, struct ct_error *err);
