@@ -7,13 +7,13 @@
 #define CT_LAYER "test"
 #include "detach.h"
 #include "logs.h"
-#include "loop.h"
 #include "streams.h"
 #include "wire.h"
 
 #include "cleanup.h"
 #include "file.h"
 #include "json.h"
+#include "loop.h"
 #include "path.h"
 #include "units.h"
 

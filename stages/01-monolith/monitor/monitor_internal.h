@@ -15,11 +15,12 @@
 
 #include "containers.h"
 #include "execdriver.h"
-#include "loop.h"
 #include "monitor.h"
 #include "networks.h"
 #include "places.h"
 #include "streams.h"
+
+#include "loop.h"
 
 #include <stdint.h>
 

@@ -1,11 +1,11 @@
 /*
- * loop.h - the monitor's one thread: waits for descriptors and for points in time.
+ * loop.h - one thread that waits for descriptors and for points in time.
  *
- * Room:       monitor.   Called by: the files of this room.
+ * Room:       lib.   Called by: monitor; wire (ttrpc) and shim in stage 04.
  * Man:        epoll(7).
  */
-#ifndef MONITOR_LOOP_H
-#define MONITOR_LOOP_H
+#ifndef CT_LOOP_H
+#define CT_LOOP_H
 
 #include "error.h"
 

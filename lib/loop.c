@@ -1,10 +1,10 @@
 /*
  * loop.c - one epoll set and a list of timers.
  *
- * Room:       monitor.   Called by: the files of this room.
+ * Room:       lib.   Called by: see loop.h.
  * Man:        epoll(7).
  */
-#define CT_LAYER "monitor"
+#define CT_LAYER "loop"
 #include "loop.h"
 
 #include "cleanup.h"
