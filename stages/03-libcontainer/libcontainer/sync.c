@@ -33,7 +33,7 @@ int lc_sync_open(int ret_sockets[2], struct ct_error *err)
     return 0;
 }
 
-static ssize_t send_message(int socket_fd, const struct message *message, int fd)
+static int send_message(int socket_fd, const struct message *message, int fd)
 {
     union control control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
                                         .cmsg_level = SOL_SOCKET,
@@ -46,17 +46,22 @@ static ssize_t send_message(int socket_fd, const struct message *message, int fd
         header.msg_control = &control;
         header.msg_controllen = sizeof(control);
     }
-    return sendmsg(socket_fd, &header, MSG_NOSIGNAL);
+    return sendmsg(socket_fd, &header, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 int lc_sync_send(int socket_fd, enum lc_sync what, int fd, struct ct_error *err)
 {
     const struct message message = {.what = (int)what};
+    int got = 1;
 
-    if (send_message(socket_fd, &message, fd) < 0) {
-        return ct_fail(err, errno, "tell the other side '%c'", what);
+    if (send_message(socket_fd, &message, fd) == 0) {
+        return 0;
     }
-    return 0;
+    int sys = errno;
+    while (sys == EPIPE && got > 0) { /* it has ended, and before that perhaps told us why */
+        got = lc_sync_receive(socket_fd, -1, NULL, err);
+    }
+    return got < 0 ? -1 : ct_fail(err, sys, "tell the other side '%c'", what);
 }
 
 void lc_sync_send_error(int socket_fd, const struct ct_error *failure)
@@ -144,10 +149,10 @@ int lc_sync_receive(int socket_fd, int64_t deadline_ns, int *ret_fd, struct ct_e
     if (wait_readable(socket_fd, deadline_ns, err) < 0) {
         return -1;
     }
-    do {
+    do { /* ECONNRESET comes once, before what is still to be read: our last word was not heard */
         n = recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != ECONNRESET) {
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    if (n < 0) {
         return ct_fail(err, errno, "receive what the other side says");
     }
     CT_AUTO_CLOSE int fd = take_fd(&header);

@@ -40,7 +40,7 @@ enum lc_sync {
 /* A pair of sockets; [0] is the runtime's. */
 int lc_sync_open(int ret_sockets[2], struct ct_error *err);
 
-/* fd -1: none goes along. */
+/* fd -1: none goes along. -1: the other side has ended; with its error, where it sent one. */
 int lc_sync_send(int socket_fd, enum lc_sync what, int fd, struct ct_error *err);
 /* Best effort: when nobody listens any more, nobody misses it. */
 void lc_sync_send_error(int socket_fd, const struct ct_error *failure);
