@@ -24,10 +24,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE   "lock"
 #define ID_MAX      1024
 #define NEVER_BEGAN 0
 
@@ -134,20 +134,24 @@ int lc_container_set_process(struct lc_container *container, pid_t pid, int pidf
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-int lc_container_lock(struct lc_container *container, struct ct_error *err)
+static int refuse_as_gone(struct ct_error *err)
 {
-    if (container->lock_fd >= 0) {
-        return 0;
+    return ct_refuse(err, CT_NOT_FOUND, "container does not exist");
+}
+
+/* On the directory itself: a file in it could be made again by who waits, while it is removed. */
+static int take_lock(struct lc_container *container, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int fd = openat(container->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0 || fstat(fd, &st) < 0) {
+        return errno == ENOENT ? refuse_as_gone(err) : ct_fail(err, errno, "lock the container");
     }
-    container->lock_fd = ct_lock_at(container->dir_fd, LOCK_FILE, CT_LOCK_EXCLUSIVE, -1, err);
-    if (container->lock_fd < 0) {
-        return -1;
+    if (st.st_nlink == 0) { /* deleted while we waited */
+        return refuse_as_gone(err);
     }
-    /* It may have been deleted while we waited. */
-    if (faccessat(container->dir_fd, LOCK_FILE, F_OK, 0) < 0) {
-        lc_container_unlock(container);
-        return ct_refuse(err, CT_NOT_FOUND, "container does not exist");
-    }
+    container->lock_fd = ct_steal_fd(&fd);
     return 0;
 }
 
@@ -177,12 +181,16 @@ struct lc_container *lc_container_make(const char *root, const char *id, struct 
     if (container->dir_fd < 0) {
         (void)ct_fail(err, errno, "open '%.100s/%.60s'", root, id);
     }
-    if (container->dir_fd < 0 || lc_container_lock(container, err) < 0) {
-        (void)unlinkat(root_fd, id, AT_REMOVEDIR);
-        lc_close(container);
-        return NULL;
+    if (container->dir_fd >= 0 && take_lock(container, err) == 0) {
+        return container;
     }
-    return container;
+    lc_close(container);
+    if (err->kind == CT_NOT_FOUND) { /* by who saw the directory before we had the lock */
+        ct_error_clear(err);
+        return ct_refuse_null(err, CT_CONFLICT, "it was deleted at the same time");
+    }
+    (void)unlinkat(root_fd, id, AT_REMOVEDIR);
+    return NULL;
 }
 
 /* A creation that was killed before its first save left no state: there is nothing but a folder. */
@@ -191,6 +199,9 @@ static int load(struct lc_container *container, struct ct_error *err)
     struct ct_error missing = {0};
     const json_t *cgroup;
 
+    json_decref(container->state);
+    lc_cgroup_free(container->cgroup);
+    container->cgroup = NULL;
     container->state = ct_json_load_at(container->dir_fd, LC_STATE_FILE, &missing);
     if (!container->state && missing.kind != CT_NOT_FOUND) {
         *err = missing;
@@ -208,6 +219,22 @@ static int load(struct lc_container *container, struct ct_error *err)
     }
     find_process(container);
     return 0;
+}
+
+int lc_container_lock(struct lc_container *container, struct ct_error *err)
+{
+    if (container->lock_fd >= 0) {
+        return 0;
+    }
+    if (take_lock(container, err) < 0) {
+        return -1;
+    }
+    /* Who had it may have been the creation: then what we read before was not all. */
+    if (ct_json_integer(container->state, "pid", 0) > 0 || load(container, err) == 0) {
+        return 0;
+    }
+    lc_container_unlock(container);
+    return -1;
 }
 
 struct lc_container *lc_open(const char *root, const char *id, struct ct_error *err)
