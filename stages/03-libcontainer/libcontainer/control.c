@@ -46,7 +46,9 @@ int lc_pause(struct lc_container *container, struct ct_error *err)
         return ct_refuse(err, CT_CONFLICT, "container not running or created: %s",
                          lc_status_name(status));
     }
-    return lc_cgroup_freeze(container->cgroup, true, err);
+    return lc_cgroup_freeze(container->cgroup, true, err) < 0
+               ? ct_while(err, "pause '%.60s'", container->id)
+               : 0;
 }
 
 int lc_resume(struct lc_container *container, struct ct_error *err)
@@ -54,7 +56,9 @@ int lc_resume(struct lc_container *container, struct ct_error *err)
     if (!container->cgroup || !lc_cgroup_is_frozen(container->cgroup)) {
         return ct_refuse(err, CT_CONFLICT, "container not paused");
     }
-    return lc_cgroup_freeze(container->cgroup, false, err);
+    return lc_cgroup_freeze(container->cgroup, false, err) < 0
+               ? ct_while(err, "resume '%.60s'", container->id)
+               : 0;
 }
 
 int lc_update(struct lc_container *container, const json_t *resources, struct ct_error *err)
@@ -78,7 +82,8 @@ json_t *lc_stats(struct lc_container *container, struct ct_error *err)
     if (lc_status(container) == LC_STOPPED) {
         return ct_refuse_null(err, CT_CONFLICT, "container not running");
     }
-    return lc_cgroup_stats(container->cgroup, err);
+    json_t *stats = lc_cgroup_stats(container->cgroup, err);
+    return stats ? stats : ct_while_null(err, "read the figures of '%.60s'", container->id);
 }
 
 uint64_t lc_oom_kills(struct lc_container *container)
