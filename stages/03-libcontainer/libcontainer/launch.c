@@ -31,8 +31,8 @@
 
 /* ---- one clone ------------------------------------------------------------------------------ */
 
-/* Returns the pid to the caller; the child never comes back. */
-static pid_t clone_child(const struct lc_launch *launch, uint64_t more_flags)
+/* Returns the pid to the caller; the child never comes back. own_fd: the caller's alone, or -1. */
+static pid_t clone_child(const struct lc_launch *launch, uint64_t more_flags, int own_fd)
 {
     struct clone_args args = {.flags =
                                   (launch->make & ~(unsigned)(LATER | CLONE_NEWTIME)) | more_flags,
@@ -45,6 +45,7 @@ static pid_t clone_child(const struct lc_launch *launch, uint64_t more_flags)
     }
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0) {
+        ct_cleanup_close(&own_fd);
         launch->child(launch->context);
         _exit(125);
     }
@@ -118,7 +119,8 @@ _Noreturn static void be_between(const struct lc_launch *launch, int report_fd)
     }
     if ((!launch->joins || lc_joins_enter(launch->joins, &report.error) == 0) &&
         make_time_namespace(launch, &report.error) == 0) {
-        report.pid = clone_child(launch, CLONE_PARENT);
+        /* Were the pipe open in the child, too, nobody would read that we were killed. */
+        report.pid = clone_child(launch, CLONE_PARENT, report_fd);
         if (report.pid < 0) {
             (void)explain_clone(errno, launch, &report.error);
         }
@@ -164,7 +166,7 @@ int lc_launch(const struct lc_launch *launch, pid_t *ret_pid, int *ret_pidfd, st
     bool between = lc_joins_any(launch->joins) || (launch->make & CLONE_NEWTIME);
     CT_SPAN(err, CT_ROLE_RUNTIME, CT_STEP_CLONE, "clone3 flags 0x%x%s", launch->make,
             between ? ", after setns" : "");
-    pid_t pid = between ? launch_between(launch, err) : clone_child(launch, 0);
+    pid_t pid = between ? launch_between(launch, err) : clone_child(launch, 0, -1);
 
     if (pid < 0) {
         return between ? -1 : explain_clone(errno, launch, err);
