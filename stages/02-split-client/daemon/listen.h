@@ -1,7 +1,7 @@
 /*
  * listen.h - sockets that clients can connect to.
  *
- * Room:       daemon.   Called by: main.c of cutawayd.
+ * Room:       daemon.   Called by: main.c of cutawayd; of containerd (04).
  * Man:        unix(7), ip(7).
  */
 #ifndef DAEMON_LISTEN_H

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# containerd.bash - a containerd of the test's own, and what is left when it is gone.
+#
+# Used by:  tests/interop/containerd.bats:   load containerd
+# A test gets $ROOT_DIR, $STATE_DIR, a running server, and `ctr`, which speaks to it.
+
+BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_require_minimum_version 1.8.0
+
+CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-$CHECKOUT/build}
+CONTAINERD=$BUILD/stages/04-modular/cutaway-containerd
+
+ctr() {
+  command ctr --timeout 30s -a "$STATE_DIR/containerd.sock" "$@" 3>&-
+}
+
+# retry SECONDS COMMAND…: runs it every 0.05 s until it succeeds. For what has no event to wait for.
+retry() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    read -rt 0.05 <> <(:) || true
+  done
+}
+
+is_listening() {
+  command ctr -a "$STATE_DIR/containerd.sock" --connect-timeout 1s version >/dev/null 2>&1
+}
+
+start_containerd() {
+  "$CONTAINERD" --root "$ROOT_DIR" --state "$STATE_DIR" --log-level info >>"$HOME_OF_TEST/log" 2>&1 3>&- &
+  CONTAINERD_PID=$!
+  retry 20 is_listening || {
+    cat "$HOME_OF_TEST/log"
+    return 1
+  }
+}
+
+# stop_containerd SIGNAL
+stop_containerd() {
+  [ -n "${CONTAINERD_PID:-}" ] || return 0
+  kill -s "$1" "$CONTAINERD_PID"
+  wait "$CONTAINERD_PID" || true
+  CONTAINERD_PID=
+}
+
+restart_containerd() {
+  stop_containerd "$1"
+  start_containerd
+}
+
+# listen_to [FILTER]: what is heard goes to the file "events"; the listener is there when it has heard of the
+# namespace "probe". heard TOPIC prints what came under a topic, without time and probe.
+listen_to() {
+  command ctr -a "$STATE_DIR/containerd.sock" events "${@:-namespace!=probe}" namespace==probe >"$HOME_OF_TEST/events" 2>&1 3>&- &
+  LISTENER=$!
+  retry 10 hears_probe
+}
+hears_probe() {
+  ctr namespaces create probe
+  ctr namespaces rm probe >/dev/null
+  grep -q ' probe ' "$HOME_OF_TEST/events"
+}
+heard() {
+  sed -En 's,^[^ ]+ [^ ]+ [+]0000 UTC ([^ ]+ '"$1"' .*)$,\1,p' "$HOME_OF_TEST/events" | sed '/^probe /d'
+}
+has_heard() {
+  [ -n "$(heard "$1")" ]
+}
+
+containerd_setup() {
+  HOME_OF_TEST=$(mktemp -d /tmp/ct.XXXXXX)
+  ROOT_DIR=$HOME_OF_TEST/root STATE_DIR=$HOME_OF_TEST/state LISTENER=
+  start_containerd
+}
+
+containerd_teardown() {
+  [ -z "${LISTENER:-}" ] || kill "$LISTENER" 2>/dev/null || true
+  stop_containerd TERM
+  rm -rf "$HOME_OF_TEST"
+}
