@@ -110,13 +110,26 @@ static int mount_v1(const struct lc_mount *mount, const struct lc_mount_place *p
     return 0;
 }
 
+/* A user's container may have no group of its own. Then the place is covered all the same: the bind
+ * of the host's /sys below it is read-only for itself alone, and shows the user's groups
+ * (CVE-2023-25809). On v1 it is a folder without hierarchies. */
+static int mount_nothing(const struct lc_mount *mount, const struct lc_mount_place *place,
+                         struct ct_error *err)
+{
+    static const char *const data[] = {"mode=755"};
+    CT_AUTO_CLOSE int tmpfs = lc_filesystem_make("tmpfs", "tmpfs", data, 1,
+                                                 mount->attributes.set | MOUNT_ATTR_RDONLY, err);
+
+    return tmpfs < 0 ? -1 : attach(tmpfs, mount, place->root_fd, err);
+}
+
 static int mount_v2(const struct lc_mount *mount, const struct lc_mount_place *place,
                     struct ct_error *err)
 {
     const char *mount_point, *path;
 
     if (!lc_cgroup_hierarchy(place->cgroup, 0, &mount_point, &path)) {
-        return ct_refuse(err, CT_UNSUPPORTED, "the container has no cgroup");
+        return mount_nothing(mount, place, err);
     }
     CT_AUTO_CLOSE int group = open_group(mount_point, path, &mount->attributes, err);
     return group < 0 ? -1 : attach(group, mount, place->root_fd, err);
