@@ -319,6 +319,17 @@ static void no_user(struct fixture *f, const char *text, enum ct_kind kind, cons
     assert_string_equal(err.frame[0].what, what);
 }
 
+static void assert_no_user(struct fixture *f, const char *text, enum ct_kind kind)
+{
+    struct ct_error err = {0};
+    struct user user;
+
+    if (user_resolve(f->rootfs, text, NULL, &user, &err) == 0) {
+        fail_msg("'%s' is user %u, group %u", text, user.uid, user.gid);
+    }
+    assert_int_equal(err.kind, kind);
+}
+
 static void a_user_that_does_not_exist_cannot_run(void **state)
 {
     struct fixture *f = *state;
@@ -340,6 +351,66 @@ static void a_number_that_wraps_round_to_root_is_refused(void **state)
     no_user(f, "minus", CT_CANNOT_RUN,
             "unable to find user minus: no matching entries in passwd file");
     no_user(f, "a:b:c", CT_INVALID, "use user 'a:b:c': more than one ':'");
+}
+
+/* Whoever is meant, it is nobody else (CVE-2026-30892: exec --user took a wrong one for root). */
+static void a_user_is_who_is_named_or_nobody(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text;
+        uid_t uid;
+        gid_t gid;
+    } good[] = {
+        {"0", 0, 0},
+        {"00", 0, 0},
+        {"root", 0, 0},
+        {":", 0, 0},
+        {"0:0", 0, 0},
+        {":100", 0, 100},
+        {":users", 0, 100},
+        {"root:users", 0, 100},
+        {"web", 1000, 100},
+        {"web:", 1000, 100},
+        {"web:0", 1000, 0},
+        {"web:root", 1000, 0},
+        {"1000:", 1000, 100},
+        {"1000:7", 1000, 7},
+        {"01000", 1000, 100},
+        {"08", 8, 0},
+        {"65534", 65534, 0},
+        {"65536:65536", 65536, 65536},
+        {"2147483647", 2147483647, 0},
+    };
+    static const char *const no_form[] = {
+        "2147483648",   "4294967295",   "4294967296", "18446744073709551616",
+        "-1",           "-0",           "+0",         "-4294967296",
+        "1:2147483648", "1:4294967296", "1:-1",       "1:+1",
+        "::",           "web::",        "web:log:",   " web",
+        "web ",         "web web",      "web\n",      "\troot",
+        "ro\x7fot",     " 0",           "0 ",
+    };
+    static const char *const no_one[] = {
+        "0x0",   "0b0",     "1e3",         "1.0",     "0.",      "1000a",          "a1000", "Web",
+        "ROOT",  "roo",     "roott",       "*",       "broken",  "huge",           "minus", "x",
+        "/root", "web:0x0", "web:nogroup", "web:bad", "web:web", "root:users,log",
+    };
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct user user;
+        struct ct_error err = {0};
+        assert_int_equal(user_resolve(f->rootfs, good[i].text, NULL, &user, &err), 0);
+        assert_int_equal(user.uid, good[i].uid);
+        assert_int_equal(user.gid, good[i].gid);
+        assert_int_equal(user.groups[0], good[i].gid);
+        user_done(&user);
+    }
+    for (size_t i = 0; i < sizeof(no_form) / sizeof(no_form[0]); i++) {
+        assert_no_user(f, no_form[i], CT_INVALID);
+    }
+    for (size_t i = 0; i < sizeof(no_one) / sizeof(no_one[0]); i++) {
+        assert_no_user(f, no_one[i], CT_CANNOT_RUN);
+    }
 }
 
 static void a_passwd_that_is_a_fifo_does_not_hang(void **state)
@@ -510,6 +581,7 @@ int main(void)
         CASE(users_are_found_by_name_and_by_number),
         CASE(a_user_is_in_the_groups_that_list_it),
         CASE(a_user_that_does_not_exist_cannot_run),
+        CASE(a_user_is_who_is_named_or_nobody),
         CASE(a_number_that_wraps_round_to_root_is_refused),
         CASE(a_passwd_that_is_a_fifo_does_not_hang),
         CASE(a_passwd_that_links_to_the_host_reads_the_container),
