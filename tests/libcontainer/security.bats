@@ -19,12 +19,10 @@ setup() {
 }
 
 teardown() {
-  local pid PROGRAM=$RUNTIME
-  for pid in "${HELPERS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  local PROGRAM=$RUNTIME # a test may have had its own
+  undelegate
   libcontainer_teardown
 }
-
-HELPERS=() # processes in the background
 
 assert_canary_untouched() {
   run -0 find "$CANARY" -mindepth 1 -printf '%P %y %s\n'
@@ -80,6 +78,26 @@ user_namespace() {
     .linux.gidMappings = .linux.uidMappings'
   chown -R 100000:100000 "$BUNDLE/rootfs"
 }
+
+# as_user BUNDLE-COMMAND…: as a user who may make control groups below /$ID-user.
+as_user() {
+  (
+    for group in /sys/fs/cgroup/*/"$ID-user" "/sys/fs/cgroup/$ID-user"; do
+      echo "$BASHPID" >"$group/cgroup.procs"
+    done 2>/dev/null # where it is, and takes processes: not a cpuset without processors
+    exec setpriv --reuid 12345 --regid 12345 --clear-groups "$PROGRAM" --root "$STATES" "$@" 3>&- </dev/null
+  )
+}
+
+# delegate: groups that belong to the user, in each hierarchy; undelegate removes them.
+delegate() {
+  local parent
+  for parent in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+    [ ! -e "$parent/cgroup.procs" ] || install -d -o 12345 -g 12345 "$parent/$ID-user"
+  done
+  chown -R 12345:12345 /sys/fs/cgroup/*/"$ID-user"/ "/sys/fs/cgroup/$ID-user/" 2>/dev/null || true # of one layout
+}
+undelegate() { find /sys/fs/cgroup -depth -type d -path "*/$ID-user*" -exec rmdir {} +; }
 
 # ---- the runtime itself ----
 
@@ -163,7 +181,7 @@ user_namespace() {
   setpriv --inh-caps=+chown,+net_admin "$PROGRAM" --root "$STATES" create --bundle "$BUNDLE" "$ID" \
     </dev/null >"$HOME_OF_TEST/out" 2>&1 3>&-
   setpriv --inh-caps=+chown,+net_admin "$PROGRAM" --root "$STATES" start "$ID" 3>&-
-  retry 5 grep -q ready "$HOME_OF_TEST/out"
+  retry 30 grep -q ready "$HOME_OF_TEST/out"
   jq '.process | .args = ["/bin/grep", "CapInh", "/proc/self/status"]' "$BUNDLE/config.json" >"$HOME_OF_TEST/process.json"
   setpriv --inh-caps=+chown,+net_admin "$PROGRAM" --root "$STATES" exec --process "$HOME_OF_TEST/process.json" "$ID" \
     </dev/null >>"$HOME_OF_TEST/out" 3>&-
@@ -370,4 +388,23 @@ END
   refute_line mounted
   refute_line 'release_agent written'
   assert_line --regexp '^(mount|release_agent) E[A-Z]+$'
+}
+
+@test "CVE-2023-25809: in the container of a user nobody makes groups in those of the user" {
+  local namespaces
+  config '.linux.namespaces |= map(select(.type != "network")) + [{type: "user"}] | del(.linux.resources, .linux.cgroupsPath) |
+    .linux.uidMappings = [{containerID: 0, hostID: 12345, size: 1}] | .linux.gidMappings = .linux.uidMappings |
+    .mounts |= map(select(.type != "mqueue") | if .type == "devpts" then .options -= ["gid=5"] elif .type == "sysfs"
+      then {destination: "/sys", type: "bind", source: "/sys", options: ["rbind", "nosuid", "noexec", "nodev", "ro"]} else . end)'
+  script 'for dir in $(find /sys/fs/cgroup -type d); do mkdir $dir/made && echo made $dir; done 2>/dev/null
+    mount -o remount,rw,bind /sys/fs/cgroup; mkdir /sys/fs/cgroup/made && echo made again; echo tried'
+  install -d -o 12345 "$STATES"
+  chown -R 12345:12345 "$BUNDLE"
+  delegate
+  for namespaces in '.' '. - [{type: "cgroup"}]'; do
+    config ".linux.namespaces |= ($namespaces)"
+    run as_user run --bundle "$BUNDLE" "$ID"
+    assert_line tried
+    refute_line --regexp '^made'
+  done
 }
