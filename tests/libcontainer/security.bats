@@ -332,6 +332,23 @@ END
   assert_output 'swapped often'
 }
 
+@test "a shared mount of the host's is no way back: what is mounted in it inside stays inside" {
+  local volume=$HOME_OF_TEST/volume
+  mkdir "$volume"
+  mount -t tmpfs none "$volume"
+  mount --make-shared "$volume"
+  mkdir "$volume/inner"
+  capabilities .
+  config '.mounts += [{destination: "/volume", type: "bind", source: $dir, options: ["bind"]}]' --arg dir "$volume"
+  script 'mount -t tmpfs none /volume/inner && mount -t tmpfs none /tmp && echo mounted && exec sleep 1000'
+  start_bundle
+  retry 30 grep -q mounted "$HOME_OF_TEST/out"
+  run grep -cF "$HOME_OF_TEST" /proc/self/mountinfo
+  bundle delete --force "$ID"
+  umount -R "$volume"
+  assert_output 1 # that of the volume itself
+}
+
 # ---- /proc: what is written there, and what hides it ----
 
 @test "CVE-2025-52881: a parameter is written to the kernel, not to what stands in the root as /proc" {
