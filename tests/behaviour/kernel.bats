@@ -101,11 +101,11 @@ END
 }
 
 @test "--device-cgroup-rule: one more kind of device may be used" {
-  local make='mknod /tmp/d c 10 200 2>/dev/null; head -c1 </tmp/d 2>&1'
-  from_03 --device-cgroup-rule 'c 10:200 rwm' || return 0
+  local make='mknod /tmp/d c 10 229 2>/dev/null; head -c1 </tmp/d 2>&1'
+  from_03 --device-cgroup-rule 'c 10:229 rwm' || return 0
   run cutaway run --rm busybox sh -c "$make"
   assert_output --partial "not permitted"
-  run cutaway run --rm --device-cgroup-rule 'c 10:200 rwm' busybox sh -c "$make"
+  run cutaway run --rm --device-cgroup-rule 'c 10:229 rwm' busybox sh -c "$make"
   refute_output --partial "not permitted"
   run ! cutaway create --device-cgroup-rule 'c 10:x rwm' busybox true
   assert_output --partial "invalid device cgroup rule format: 'c 10:x rwm'"
@@ -159,7 +159,8 @@ END
 @test "--runtime: the daemon's driver and no other" {
   run ! cutaway create --runtime nonsense busybox true
   assert_output --partial "HostConfig.Runtime 'nonsense'"
-  if ((10#$STAGE >= 3)); then run -0 cutaway run --rm --runtime native busybox true; fi
+  local names=(- lxc lxc native runc)
+  run -0 cutaway run --rm --runtime "${names[10#$STAGE]}" busybox true
 }
 
 @test "mount propagation: rslave sees what is mounted later, rshared is seen, rprivate neither" {

@@ -35,13 +35,47 @@ _set_cutaway_array() {
   if [ "$STAGE" = 01 ]; then CUTAWAY+=(--root "$ROOT"); fi
 }
 
+# ---- containerd, from stage 04 on: one for all tests of a file ----
+
+setup_file() { if ((10#$STAGE >= 4)); then start_containerd; fi; }
+teardown_file() { if [ -n "${CONTAINERD:-}" ]; then stop_containerd; fi; }
+
+# start_containerd: sets CONTAINERD, its pid, and CONTAINERD_SOCKET. Everything of it is in $CONTAINERD_HOME.
+start_containerd() {
+  CONTAINERD_HOME=$(mktemp -d "${TMPDIR:-/tmp}/cd.XXXXXX")
+  export CONTAINERD CONTAINERD_HOME CONTAINERD_SOCKET=$CONTAINERD_HOME/containerd.sock
+  cat >"$CONTAINERD_HOME/config.toml" <<END
+version = 2
+root = "$CONTAINERD_HOME/root"
+state = "$CONTAINERD_HOME/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$CONTAINERD_SOCKET"
+END
+  containerd --config "$CONTAINERD_HOME/config.toml" >"$CONTAINERD_HOME/log" 2>&1 3>&- &
+  CONTAINERD=$!
+  retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd does not answer: $(cat "$CONTAINERD_HOME/log")"
+}
+
+# What tests left in it is a leak.
+stop_containerd() {
+  local left
+  left=$(ctr --address "$CONTAINERD_SOCKET" --namespace cutaway containers ls -q)
+  kill "$CONTAINERD"
+  retry 20 bash -c '[ ! -e "/proc/$0/root/." ]' "$CONTAINERD"
+  rm -rf --one-file-system "$CONTAINERD_HOME"
+  [ -z "$left" ] || fail "left behind in containerd: $left"
+}
+
 # ---- the daemon, from stage 02 on ----
 
 # start_daemon: returns when it answers. Its log is $HOME_OF_TEST/log, its pid $DAEMON.
 start_daemon() {
   local programs=("$BUILD"/stages/"$STAGE"-*/cutawayd)
+  local options=(--root "$ROOT" --run "$RUN")
+  [ -z "${CONTAINERD_SOCKET:-}" ] || options+=(--containerd "$CONTAINERD_SOCKET")
   env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_DEBUG -u CUTAWAY_LOG \
-    "${programs[0]}" --root "$ROOT" --run "$RUN" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
+    "${programs[0]}" "${options[@]}" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
   DAEMON=$!
   retry 20 _daemon_answers || fail "the daemon does not answer: $(cat "$HOME_OF_TEST/log")"
 }

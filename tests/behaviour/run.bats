@@ -172,9 +172,22 @@ load lib
 }
 
 @test "what this stage cannot do is refused by name with the stage that brings it" {
-  run -125 cutaway run --rm --init busybox true
-  assert_output --partial "--init"
-  assert_output --partial "04-modular"
+  run -125 cutaway run --rm --storage-opt size=1g busybox true
+  assert_output --partial "--storage-opt"
+  assert_output --partial "no stage yet"
+}
+
+@test "--init: a small program is process 1, and reaps whom nobody waits for" {
+  if ((10#$STAGE < 4)); then
+    run -125 cutaway run --rm --init busybox true
+    assert_output --partial "HostConfig.Init: it comes with stage 04-modular"
+    return
+  fi
+  # The orphan of an orphan ends; without an init it would stay as a zombie of the shell.
+  run -0 cutaway run --rm --init busybox sh -c 'tr "\0" " " </proc/1/cmdline; echo; (true &); sleep 0.3; ps -o stat,args | grep -c "^Z" || true'
+  assert_line --index 0 --regexp '^/sbin/docker-init -- sh -c'
+  assert_line --index 1 0
+  run -7 cutaway run --rm --init busybox sh -c 'exit 7'
 }
 
 @test "a restart policy brings the program back until its count is used up" {

@@ -84,14 +84,22 @@ static void the_end_of_the_output_is_seen_while_the_program_runs(void **state)
 static void arguments_and_environment_arrive_byte_for_byte(void **state)
 {
     struct world *world = *state;
-    const char *const env[] = {"PATH=/bin", "A=two\nlines", "B= 'quoted' \"twice\" \\ $HOME # no",
-                               "C=\xff\xfe", NULL};
+    const char *env[] = {"PATH=/bin", "A=two\nlines", "B= 'quoted' \"twice\" \\ $HOME # no",
+                         "C=\xff\xfe", NULL};
     world->spec.program.env = env;
+    if (world_is_remote()) { /* JSON has to carry it */
+        struct ct_error err = {0};
+        assert_null(exec_create(&world->spec, WORLD_TIMEOUT_MS, &err));
+        assert_int_equal(err.kind, CT_UNSUPPORTED);
+        env[3] = "C=\xc3\xbf";
+    }
     world_argv(world, "/bin/sh", "-c", "echo \"$1|$2|$A|$B|$C\"; exec env", "sh", "a\nb", "", NULL);
 
     CT_AUTO_FREE char *text = world_run(world, 0);
 
-    assert_has(text, "a\nb||two\nlines| 'quoted' \"twice\" \\ $HOME # no|\xff\xfe\n");
+    assert_has(text, world_is_remote()
+                         ? "a\nb||two\nlines| 'quoted' \"twice\" \\ $HOME # no|\xc3\xbf\n"
+                         : "a\nb||two\nlines| 'quoted' \"twice\" \\ $HOME # no|\xff\xfe\n");
     assert_null(strstr(text, "TRACEPARENT"));
     assert_null(strstr(text, "CUTAWAY"));
     assert_null(strstr(text, "container="));
@@ -137,11 +145,13 @@ static void a_program_that_is_missing_fails_the_start_with_its_cause(void **stat
     struct ct_error err = {0};
     int status = 0;
     world_argv(world, "/bin/nothing", NULL);
-    world_create(world);
 
-    assert_int_equal(exec_start(world->job, WORLD_TIMEOUT_MS, &err), -1);
+    world_fail(world, &err);
 
     assert_int_equal(err.kind, CT_NO_PROGRAM);
+    if (world_is_remote()) {
+        return;
+    }
     assert_string_equal(err.frame[0].layer, "exec");
     assert_has(world_line(&err), "/bin/nothing': it does not exist");
     /* the job is ended, and still there to be deleted */
@@ -156,12 +166,13 @@ static void a_program_that_is_not_executable_fails_the_start_with_126(void **sta
     struct ct_error err = {0};
     world_file(world, "etc/data", "x", 1, 0644);
     world_argv(world, "/etc/data", NULL);
-    world_create(world);
 
-    assert_int_equal(exec_start(world->job, WORLD_TIMEOUT_MS, &err), -1);
+    world_fail(world, &err);
 
     assert_int_equal(err.kind, CT_CANNOT_RUN);
-    assert_has(world_line(&err), "it is not executable (mode 0644)");
+    if (!world_is_remote()) {
+        assert_has(world_line(&err), "it is not executable (mode 0644)");
+    }
 }
 
 static void an_id_in_use_is_refused(void **state)
@@ -348,8 +359,10 @@ static void an_exec_that_cannot_run_tells_its_cause(void **state)
     assert_null(exec_run(world->job, &program, WORLD_TIMEOUT_MS, &err));
 
     assert_int_equal(err.kind, CT_NO_PROGRAM);
-    assert_has(world_line(&err), "run 'nothing': no directory of PATH has such a program");
-    assert_has(world_line(&err), "PATH is '/bin:/sbin'");
+    if (!world_is_remote()) {
+        assert_has(world_line(&err), "run 'nothing': no directory of PATH has such a program");
+        assert_has(world_line(&err), "PATH is '/bin:/sbin'");
+    }
 }
 
 static void an_exec_has_only_the_standard_streams_open(void **state)

@@ -188,6 +188,21 @@ void world_start(struct world *world)
     }
 }
 
+void world_fail(struct world *world, struct ct_error *err)
+{
+    world->job = exec_create(&world->spec, WORLD_TIMEOUT_MS, err);
+    if (world->job) {
+        assert_int_equal(exec_start(world->job, WORLD_TIMEOUT_MS, err), -1);
+    } else {
+        assert_true(world_is_remote());
+    }
+}
+
+bool world_is_remote(void)
+{
+    return strcmp(exec_driver_name(), "containerd") == 0;
+}
+
 int world_end(struct world *world)
 {
     struct ct_error err = {0};

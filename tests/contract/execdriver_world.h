@@ -44,6 +44,10 @@ void world_file(const struct world *world, const char *path, const void *data, s
                 unsigned mode);
 
 /* create and start, asserting that both work; create alone. */
+/* The program cannot be started: err says why. A runtime may find that out when it is created. */
+void world_fail(struct world *world, struct ct_error *err);
+/* The driver asks another program, whose runtime has words of its own. */
+bool world_is_remote(void);
 void world_start(struct world *world);
 void world_create(struct world *world);
 

@@ -487,3 +487,23 @@ int exec_forget(const char *id, const char *state_dir, struct ct_error *err)
     (void)err;
     return 0;
 }
+
+bool exec_driver_has_terminals(void)
+{
+    return false;
+}
+
+int exec_resize(struct exec_job *job, const struct exec_process *process, unsigned height,
+                unsigned width, struct ct_error *err)
+{
+    (void)job;
+    (void)process;
+    return ct_refuse(err, CT_UNSUPPORTED, "resize to %ux%u: the terminal is the caller's", height,
+                     width);
+}
+
+int exec_driver_reach(const char *address, struct ct_error *err)
+{
+    return ct_refuse(err, CT_UNSUPPORTED,
+                     "ask containerd at '%.100s': it comes with stage 04-modular", address);
+}

@@ -71,7 +71,8 @@ const struct cli_flag create_flags[] = {
     {"health-timeout", 0, CLI_TEXT, "duration",
      "Maximum time to allow one check to run (default 30s)", NULL},
     {"hostname", 'h', CLI_TEXT, NULL, "Container host name", NULL},
-    {"init", 0, CLI_BOOL, NULL, NULL, "stage 04-modular (cutaway-init)"},
+    {"init", 0, CLI_BOOL, NULL,
+     "Run an init inside the container that forwards signals and reaps processes", NULL},
     {"interactive", 'i', CLI_BOOL, NULL, "Keep STDIN open even if not attached", NULL},
     {"ip", 0, CLI_TEXT, NULL, "IPv4 address (e.g., 172.30.100.104)", NULL},
     {"ip6", 0, CLI_TEXT, NULL, NULL, "no stage yet: networks are IPv4"},
@@ -338,6 +339,9 @@ static int add_host_config(const struct cli_args *args, json_t *host, struct ct_
     copy_integers(args, integers, host);
     ct_json_set_string(host, "NetworkMode", network);
     ct_json_set(host, "AutoRemove", json_boolean(args_bool(args, "rm")));
+    if (args_has(args, "init")) {
+        ct_json_set(host, "Init", json_boolean(args_bool(args, "init")));
+    }
     ct_json_set(host, "OomKillDisable", json_boolean(args_bool(args, "oom-kill-disable")));
     ct_json_set(host, "Privileged", json_boolean(args_bool(args, "privileged")));
     ct_json_set(host, "PublishAllPorts", json_boolean(args_bool(args, "publish-all")));

@@ -33,7 +33,8 @@ struct exec_program {
     gid_t gid;
     const gid_t *groups; /* supplementary groups */
     size_t n_groups;
-    bool terminal; /* stdio is one pty slave: it becomes the controlling terminal */
+    bool terminal; /* stdio is one pty slave: it becomes the controlling terminal. Or, with
+                      exec_driver_has_terminals(), two pipes: the terminal is the driver's */
     int stdio[3];  /* what the program gets as 0, 1, 2; borrowed */
     const char *const
         *cap_add; /* exec --privileged: {"ALL", NULL}; for a container see exec_spec */
@@ -122,6 +123,10 @@ struct exec_stats {
  */
 int exec_driver_use(const char *name, struct ct_error *err);
 
+/* exec_driver_reach - where the program listens that the driver asks. CT_UNSUPPORTED: this one asks
+ * nobody. */
+int exec_driver_reach(const char *address, struct ct_error *err);
+
 /* "lxc", and what it drives: "lxc-start 5.0.2" (owned by the caller; NULL when it is missing, err
  * says how to get it). */
 const char *exec_driver_name(void);
@@ -133,6 +138,10 @@ char *exec_driver_version(struct ct_error *err);
  * itself (CT_INVALID). Fields that have a place in exec_spec are the caller's to check.
  */
 int exec_driver_check(const json_t *host_config, struct ct_error *err);
+
+/* Terminals are made by the driver, where descriptors cannot be handed over; exec_resize() then
+ * sets their size. */
+bool exec_driver_has_terminals(void);
 
 /*
  * exec_create - makes everything ready, but does not run the program yet.
@@ -194,6 +203,11 @@ int exec_run_wait_fd(const struct exec_process *process);
 int exec_run_signal(struct exec_process *process, int signal_number, struct ct_error *err);
 int exec_run_result(struct exec_process *process, int *ret_status,
                     struct ct_error *err); /* frees */
+
+/* The size of the terminal of the first program (process NULL), or of another. CT_UNSUPPORTED: the
+ * terminal is the caller's. */
+int exec_resize(struct exec_job *job, const struct exec_process *process, unsigned height,
+                unsigned width, struct ct_error *err);
 
 /* New limits for a created or running job; a field of 0 is left as it is. */
 int exec_update(struct exec_job *job, const struct exec_limits *limits, struct ct_error *err);

@@ -133,6 +133,7 @@ static int make_streams(struct exec_entry *entry, bool attach, struct ct_error *
     struct streams_config config = {
         .loop = entry->monitor->loop,
         .terminal = ct_json_bool(entry->document, "Tty", false),
+        .pipes = exec_driver_has_terminals(),
         .open_stdin = attach && ct_json_bool(entry->document, "AttachStdin", false),
         .stdin_once = true,
         .spill_dir = entry->monitor->container->dir_fd};
@@ -236,12 +237,14 @@ int exec_attach(struct exec_entry *entry, int client_fd, struct ct_error *err)
     return streams_attach(entry->streams, &client, err);
 }
 
-int exec_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
-                struct ct_error *err)
+int execs_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
+                 struct ct_error *err)
 {
     for (struct exec_entry *entry = monitor->execs; entry; entry = entry->next) {
         if (strcmp(entry->id, exec_id) == 0) {
-            return streams_resize(entry->streams, height, width, err);
+            return exec_driver_has_terminals()
+                       ? exec_resize(monitor->job, entry->process, height, width, err)
+                       : streams_resize(entry->streams, height, width, err);
         }
     }
     return ct_refuse(err, CT_NOT_FOUND, "no such exec instance: %.64s", exec_id);

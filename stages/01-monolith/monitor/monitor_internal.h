@@ -129,8 +129,8 @@ void serve_close(struct monitor *monitor);
 int exec_begin(struct monitor *monitor, const char *exec_id, bool attach, struct exec_entry **ret,
                struct ct_error *err);
 int exec_attach(struct exec_entry *entry, int client_fd, struct ct_error *err);
-int exec_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
-                struct ct_error *err);
+int execs_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
+                 struct ct_error *err);
 void execs_end(struct monitor *monitor); /* all, after the container's end */
 
 /* health.c */

@@ -288,6 +288,7 @@ static struct streams_config streams_config(const struct monitor *monitor)
     const json_t *config = json_object_get(monitor->container->config, "Config");
     return (struct streams_config){.loop = monitor->loop,
                                    .terminal = ct_json_bool(config, "Tty", false),
+                                   .pipes = exec_driver_has_terminals(),
                                    .open_stdin = ct_json_bool(config, "OpenStdin", false),
                                    .stdin_once = ct_json_bool(config, "StdinOnce", false),
                                    .log = monitor->log,

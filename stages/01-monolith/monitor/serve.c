@@ -140,8 +140,11 @@ static int do_resize(struct connection *connection, const json_t *request, json_
     if (need_run(monitor, err) < 0) {
         return -1;
     }
-    return exec_id ? exec_resize(monitor, exec_id, height, width, err)
-                   : streams_resize(monitor->streams, height, width, err);
+    if (exec_id) {
+        return execs_resize(monitor, exec_id, height, width, err);
+    }
+    return exec_driver_has_terminals() ? exec_resize(monitor->job, NULL, height, width, err)
+                                       : streams_resize(monitor->streams, height, width, err);
 }
 
 static int do_signal(struct connection *connection, const json_t *request, json_t *reply,

@@ -26,7 +26,6 @@
 static const struct {
     const char *field, *reason;
 } later[] = {
-    {"Init", IN_04},
     {"Cgroup", "no stage has it: give --cgroupns or --cgroup-parent"},
     {"Links", "use a network of your own instead"},
     {"StorageOpt", IN_04},

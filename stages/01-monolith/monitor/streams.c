@@ -94,7 +94,8 @@ static int make_pipes(struct streams *streams, struct ct_error *err)
     struct output *out = &streams->outputs[0], *error = &streams->outputs[1];
 
     if (make_pipe(&out->fd, &streams->program[1], &out->fd, err) < 0 ||
-        make_pipe(&error->fd, &streams->program[2], &error->fd, err) < 0) {
+        (!streams->config.terminal &&
+         make_pipe(&error->fd, &streams->program[2], &error->fd, err) < 0)) {
         return -1;
     }
     if (streams->config.open_stdin) {
@@ -143,8 +144,8 @@ static int make_terminal(struct streams *streams, struct ct_error *err)
 struct streams *streams_new(const struct streams_config *config, struct ct_error *err)
 {
     struct streams *streams = new_empty(config, err);
-    if (streams &&
-        (config->terminal ? make_terminal(streams, err) : make_pipes(streams, err)) < 0) {
+    if (streams && (config->terminal && !config->pipes ? make_terminal(streams, err)
+                                                       : make_pipes(streams, err)) < 0) {
         streams_free(streams);
         return NULL;
     }
@@ -172,14 +173,14 @@ struct streams *streams_adopt(const struct streams_config *config,
         return NULL;
     }
     streams->outputs[1].fd = kept[1];
-    if (!config->terminal || kept[0] < 0) {
+    if (!config->terminal || config->pipes || kept[0] < 0) {
         streams->outputs[0].fd = kept[0];
     } else if (take_master(streams, kept[0], err) < 0) {
         streams_free(streams);
         return NULL;
     }
     for (size_t i = 0; i < 2; i++) {
-        if (kept[i] >= 0 && !config->terminal) {
+        if (kept[i] >= 0 && (!config->terminal || config->pipes)) {
             (void)fcntl(kept[i], F_SETFL, O_RDONLY | O_NONBLOCK); /* it is so already */
         }
     }

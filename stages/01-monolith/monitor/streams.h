@@ -29,7 +29,8 @@ struct streams;
 
 struct streams_config {
     struct loop *loop;
-    bool terminal;
+    bool terminal;          /* one stream, raw */
+    bool pipes;             /* also for a terminal: it is made elsewhere */
     bool open_stdin;        /* else standard input is /dev/null */
     bool stdin_once;        /* it ends when the (first) client's input does */
     struct log_writer *log; /* borrowed; NULL: none */

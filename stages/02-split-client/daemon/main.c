@@ -240,7 +240,9 @@ static int run_daemon(struct daemon *daemon, int n_inherited, struct ct_error *e
     int number;
 
     block_signals(&signals);
-    if (daemon->options.exec_driver && exec_driver_use(daemon->options.exec_driver, err) < 0) {
+    const struct options *options = &daemon->options;
+    if ((options->exec_driver && exec_driver_use(options->exec_driver, err) < 0) ||
+        (options->containerd && exec_driver_reach(options->containerd, err) < 0)) {
         return -1;
     }
     daemon->run = run;

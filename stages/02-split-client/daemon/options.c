@@ -24,6 +24,7 @@ enum {
     OPTION_KEY,
     OPTION_INSECURE,
     OPTION_EXEC_DRIVER,
+    OPTION_CONTAINERD,
     OPTION_MAN
 };
 
@@ -43,7 +44,12 @@ static const struct argp_option option_table[] = {
     {"insecure-loopback", OPTION_INSECURE, NULL, 0,
      "Allow tcp without TLS on 127.0.0.1 and ::1: every user of this machine is then root", 0},
     {"exec-driver", OPTION_EXEC_DRIVER, "NAME", 0,
-     "How containers are run: lxc; from stage 03 on also native, which is the default there", 0},
+     "How containers are run: lxc; from stage 03 on also native, which is the default there; in "
+     "stage "
+     "04 containerd",
+     0},
+    {"containerd", OPTION_CONTAINERD, "SOCKET", 0,
+     "From stage 04 on: where containerd listens (default /run/containerd/containerd.sock)", 0},
     {"log-level", 'l', "LEVEL", 0, "debug, info, warn (default) or error", 0},
     {"man", OPTION_MAN, NULL, OPTION_HIDDEN, "Print the manual page", 0},
     {0},
@@ -107,6 +113,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_EXEC_DRIVER:
         options->exec_driver = value;
+        return 0;
+    case OPTION_CONTAINERD:
+        options->containerd = value;
         return 0;
     case 'l':
         return set_level(state, value);

@@ -23,6 +23,7 @@ struct options {
     struct server_tls tls;
     bool verify, insecure;
     const char *exec_driver; /* NULL: the stage's own default */
+    const char *containerd;
 };
 
 /*

@@ -75,6 +75,18 @@ int exec_driver_check(const json_t *host_config, struct ct_error *err)
     return chosen()->check(host_config, err);
 }
 
+int exec_driver_reach(const char *address, struct ct_error *err)
+{
+    return ct_refuse(err, CT_UNSUPPORTED,
+                     "ask containerd at '%.100s': it comes with stage 04-modular", address);
+}
+
+/* Neither of the two has: descriptors reach their programs. */
+bool exec_driver_has_terminals(void)
+{
+    return false;
+}
+
 /* ---- a job's life --------------------------------------------------------------------------- */
 
 /* Takes job over; NULL stays NULL. */
@@ -152,6 +164,15 @@ int exec_pause(struct exec_job *job, struct ct_error *err)
 int exec_resume(struct exec_job *job, struct ct_error *err)
 {
     return job->ops->resume(job->job, err);
+}
+
+int exec_resize(struct exec_job *job, const struct exec_process *process, unsigned height,
+                unsigned width, struct ct_error *err)
+{
+    (void)job;
+    (void)process;
+    return ct_refuse(err, CT_UNSUPPORTED, "resize to %ux%u: the terminal is the caller's", height,
+                     width);
 }
 
 int exec_update(struct exec_job *job, const struct exec_limits *limits, struct ct_error *err)

@@ -48,6 +48,10 @@ static int native_check(const json_t *host_config, struct ct_error *err)
                          "use HostConfig.Runtime '%.64s': the daemon's exec driver is %s", runtime,
                          native_ops.name);
     }
+    if (!ct_json_is_unset(json_object_get(host_config, "Init"))) {
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "use HostConfig.Init: it comes with stage 04-modular");
+    }
     return spec_check_host(host_config, err);
 }
 

@@ -105,3 +105,12 @@ ssize_t exec_pids(struct exec_job *job, pid_t **ret, struct ct_error *err)
 {
     return cgroup_pids(&job->cgroup, ret, err);
 }
+
+int exec_resize(struct exec_job *job, const struct exec_process *process, unsigned height,
+                unsigned width, struct ct_error *err)
+{
+    (void)job;
+    (void)process;
+    return ct_refuse(err, CT_UNSUPPORTED, "resize to %ux%u: the terminal is the caller's", height,
+                     width);
+}

@@ -38,6 +38,10 @@ static int refuse(struct ct_error *err, const char *what)
 
 static int check_fields(const json_t *host, struct ct_error *err)
 {
+    if (!ct_json_is_unset(json_object_get(host, "Init"))) {
+        return ct_refuse(err, CT_UNSUPPORTED,
+                         "use HostConfig.Init: it comes with stage 04-modular");
+    }
     for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
         if (!ct_json_is_unset(json_object_get(host, beyond[i]))) {
             return ct_refuse(err, CT_UNSUPPORTED, "use HostConfig.%s: " NOT_IN_LXC, beyond[i]);
@@ -121,4 +125,15 @@ int exec_driver_check(const json_t *host_config, struct ct_error *err)
                    check_seccomp(host_config, err) < 0 || check_propagation(host_config, err) < 0
                ? -1
                : 0;
+}
+
+bool exec_driver_has_terminals(void)
+{
+    return false;
+}
+
+int exec_driver_reach(const char *address, struct ct_error *err)
+{
+    return ct_refuse(err, CT_UNSUPPORTED,
+                     "ask containerd at '%.100s': it comes with stage 04-modular", address);
 }

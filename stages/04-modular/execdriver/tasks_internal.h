@@ -1,0 +1,89 @@
+/*
+ * tasks_internal.h - what the files of this driver share.
+ *
+ * Room:       execdriver (stage 04); included by its own files only.
+ *
+ *   driver.c   its name, what it can do        client.c   one call to containerd
+ *   job.c      a task from its creation to     control.c  signals, limits, processes, terminal
+ *              its end, and after a restart    stdio.c    the program's ends as paths
+ *   process.c  one more process in a task      metrics.c  what a task uses
+ *   programs.c where the other boxes are
+ */
+#ifndef TASKS_INTERNAL_H
+#define TASKS_INTERNAL_H
+
+#include "execdriver.h"
+
+#include "containerd_api.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TASKS_VARIABLE     "CUTAWAY_CONTAINERD" /* the environment: where containerd listens */
+#define TASKS_KEPT_MAX     4
+#define TASKS_TIMEOUT_MS   30000 /* of calls that take no limit of the caller's */
+#define TASKS_SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+#define TASKS_PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
+#define TASKS_LIMITS_TYPE  "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+
+struct exec_job {
+    char *id;
+    pid_t pid;
+    int pidfd; /* -1: it has ended */
+    bool started, oom_killed;
+    uint64_t kept[TASKS_KEPT_MAX]; /* inodes of pipes that the shim holds open, too */
+    size_t n_kept;
+};
+
+/* ---- client.c ------------------------------------------------------------------------------- */
+
+/* A message's release, for locals that own one: NULL is allowed. */
+void tasks_free_message(ProtobufCMessage **message);
+#define TASKS_AUTO_MESSAGE __attribute__((cleanup(tasks_free_message)))
+
+/* Calls of containerd's services Tasks and Containers in our namespace. ret NULL: the answer is not
+ * wanted. Errors are containerd's, as "containerd: …". */
+int tasks_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,
+               struct ct_error *err);
+int containers_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,
+                    struct ct_error *err);
+char *tasks_version(struct ct_error *err);
+
+/* A document as containerd packs them: type_url and JSON. *ret_text (owned) must outlive *ret.
+ * CT_UNSUPPORTED: bytes that are no UTF-8 cannot be in JSON that others read. */
+int tasks_pack(const char *type_url, const json_t *document, Google__Protobuf__Any *ret,
+               char **ret_text, struct ct_error *err);
+
+/* ---- stdio.c -------------------------------------------------------------------------------- */
+
+/* Where a shim finds the program's ends 0, 1 and 2; "" for what it does not need. */
+struct tasks_stdio {
+    char paths[3][40];
+};
+void tasks_stdio(const struct exec_program *program, struct tasks_stdio *ret);
+/* The inode of a pipe, and the pipe's read end again from the process that holds it; -1: lost. */
+uint64_t tasks_pipe_inode(int fd);
+int tasks_reopen_pipe(pid_t holder, uint64_t inode);
+
+/* ---- programs.c ------------------------------------------------------------------------------ */
+
+/* Paths, owned; NULL: there is none. The runtime is ours or none: then the shim chooses. */
+char *tasks_in_path(const char *name);
+char *tasks_runtime_program(void);
+char *tasks_init_program(void);
+
+/* ---- process.c ------------------------------------------------------------------------------ */
+
+const char *tasks_process_id(const struct exec_process *process); /* borrowed */
+
+/* ---- job.c ---------------------------------------------------------------------------------- */
+
+bool tasks_has_ended(const struct exec_job *job);
+int tasks_status(const char *id, pid_t *ret_pid, Containerd__V1__Types__Status *ret,
+                 struct ct_error *err);
+/* What an error of a runtime's that it could not run a program means for the exit code. */
+void tasks_judge_program(struct ct_error *err);
+/* The document that the container was created with. Owned. */
+json_t *tasks_document(const struct exec_job *job, struct ct_error *err);
+
+#endif
