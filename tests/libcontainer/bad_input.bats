@@ -85,7 +85,7 @@ del(.root.path)|config: root.path: it must be there
 del(.process)|config: process: it must be there
 del(.process.args)|config: process.args: it must have at least one entry
 .process.args = []|config: process.args: it must have at least one entry
-.process.args = ["sh", 7]|config: process.args: it must be an array of strings
+.process.args = ["sh", 7]|config: process.args[1]: it must be a string
 .process.env = "A=b"|config: process.env: it must be an array
 del(.process.cwd)|config: process.cwd: it must be there
 .process.cwd = "tmp"|config: process.cwd: 'tmp' is not absolute

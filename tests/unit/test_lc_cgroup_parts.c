@@ -257,6 +257,41 @@ static void io_of_both_versions(void **state)
         "io.bfq.weight=1000 or io.weight=10000\nio.max=8:0 rbps=600\nio.max=8:16 wiops=max\n");
 }
 
+static void each_rate_has_its_file(void **state)
+{
+    const char *rates = "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,"
+                        "\"rate\":1}],\"throttleWriteBpsDevice\":[{\"major\":8,\"minor\":0,"
+                        "\"rate\":2}],\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":0,"
+                        "\"rate\":3}],\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":0,"
+                        "\"rate\":4}]}}";
+    (void)state;
+
+    assert_settings(
+        rates, false,
+        "blkio.throttle.read_bps_device=8:0 1\nblkio.throttle.write_bps_device=8:0 2\n"
+        "blkio.throttle.read_iops_device=8:0 3\nblkio.throttle.write_iops_device=8:0 4\n");
+    assert_settings(
+        rates, true,
+        "io.max=8:0 rbps=1\nio.max=8:0 wbps=2\nio.max=8:0 riops=3\nio.max=8:0 wiops=4\n");
+}
+
+static void version_1_has_what_version_2_cannot(void **state)
+{
+    (void)state;
+
+    assert_settings("{\"memory\":{\"kernelTCP\":1000,\"swappiness\":60,"
+                    "\"disableOOMKiller\":true,\"useHierarchy\":true}}",
+                    false,
+                    "memory.kmem.tcp.limit_in_bytes=1000\nmemory.swappiness=60\n"
+                    "memory.oom_control=1\n");
+    assert_settings("{\"blockIO\":{\"leafWeight\":20,\"weightDevice\":[{\"major\":8,"
+                    "\"minor\":0,\"weight\":30,\"leafWeight\":40}]}}",
+                    false,
+                    "blkio.leaf_weight=20\n"
+                    "blkio.bfq.weight_device=8:0 30 or blkio.weight_device=8:0 30\n"
+                    "blkio.leaf_weight_device=8:0 40\n");
+}
+
 static void the_rest_of_both_versions(void **state)
 {
     const char *limits = "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}],"
@@ -443,6 +478,8 @@ int main(void)
         cmocka_unit_test(memory_without_limit_lifts_that_of_swap),
         cmocka_unit_test(cpu_of_both_versions),
         cmocka_unit_test(io_of_both_versions),
+        cmocka_unit_test(each_rate_has_its_file),
+        cmocka_unit_test(version_1_has_what_version_2_cannot),
         cmocka_unit_test(the_rest_of_both_versions),
         cmocka_unit_test(what_a_version_cannot_is_refused_by_name),
         cmocka_unit_test(a_rule_for_all_begins_anew),

@@ -140,7 +140,7 @@ static void a_wrong_configuration_names_the_field(void **state)
         {"{\"poststart\":[{\"path\":\"/x\",\"timeout\":0}]}",
          "hooks.poststart[0].timeout: it must be a whole number from 1 to 2147483"},
         {"{\"createRuntime\":[{\"path\":\"/x\",\"env\":[1]}]}",
-         "hooks.createRuntime[0].env: it must be an array of strings"},
+         "hooks.createRuntime[0].env[0]: it must be a string"},
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

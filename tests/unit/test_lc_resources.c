@@ -246,7 +246,7 @@ static void wrong_types_and_missing_fields_are_refused_by_name(void **state)
     assert_refused("{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":1}]}}",
                    "linux.resources.blockIO.throttleReadBpsDevice[0].rate: it must be there");
     assert_refused("{\"rdma\":{\"mlx5_1\":{}}}",
-                   "linux.resources.rdma: 'mlx5_1' must have hcaHandles or hcaObjects");
+                   "linux.resources.rdma.mlx5_1: it must have hcaHandles or hcaObjects");
 }
 
 /* What is written into a group is one file and one line, whatever a name has in it. */
@@ -259,7 +259,7 @@ static void names_that_would_be_another_file_or_line_are_refused(void **state)
     assert_refused("{\"unified\":{\"..\":\"1\"}}",
                    "linux.resources.unified: '..' is no file such as memory.high");
     assert_refused("{\"unified\":{\"memory.high\":1}}",
-                   "linux.resources.unified: 'memory.high' must have a string");
+                   "linux.resources.unified.memory.high: it must be a string");
     assert_refused("{\"hugepageLimits\":[{\"pageSize\":\"2MB/../x\",\"limit\":1}]}",
                    "linux.resources.hugepageLimits[0].pageSize: '2MB/../x' is not a size such as "
                    "2MB");

@@ -127,7 +127,7 @@ static void values_are_strings_of_one_line(void **state)
     CT_AUTO_JSON json_t *array = json_array();
 
     assert_int_equal(lc_sysctl_check(number, &OWN_ALL, &err), -1);
-    assert_string_equal(err.frame[0].what, "linux.sysctl: 'net.core.somaxconn' must have a string");
+    assert_string_equal(err.frame[0].what, "linux.sysctl.net.core.somaxconn: it must be a string");
     assert_int_equal(lc_sysctl_check(array, &OWN_ALL, &err), -1);
     assert_string_equal(err.frame[0].what, "linux.sysctl: it must be an object");
     assert_int_equal(check("kernel.domainname", "a\nb", OWN_ALL, &err), -1);

@@ -175,7 +175,8 @@ int lc_field_strings(const json_t *object, const char *where, const char *key, s
     for (size_t i = 0; i < json_array_size(array); i++) {
         strings[i] = json_string_value(json_array_get(array, i));
         if (!strings[i]) {
-            return wrong(where, key, "an array of strings", err);
+            return ct_refuse(err, CT_INVALID, "%s%s%s[%zu]: it must be a string", where, dot(where),
+                             key, i);
         }
     }
     *ret = strings;

@@ -123,12 +123,13 @@ static int parse_network(const json_t *resources, struct lc_resources *ret, stru
 
 static int check_rdma(const char *device, const json_t *limits, struct ct_error *err)
 {
-    const char *where = WHERE ".rdma";
+    char where[LC_WHERE];
     uint64_t number = 0;
 
     if (!is_one_word(device)) {
-        return ct_refuse(err, CT_INVALID, "%s: '%.60s' is no name of a device", where, device);
+        return ct_refuse(err, CT_INVALID, WHERE ".rdma: '%.60s' is no name of a device", device);
     }
+    (void)snprintf(where, sizeof(where), WHERE ".rdma.%.60s", device);
     if (lc_field_is_object(limits, where, err) < 0 ||
         lc_field_unsigned(limits, where, "hcaHandles", UINT32_MAX, &number, err) < 0 ||
         lc_field_unsigned(limits, where, "hcaObjects", UINT32_MAX, &number, err) < 0) {
@@ -136,8 +137,7 @@ static int check_rdma(const char *device, const json_t *limits, struct ct_error 
     }
     return lc_field_has(limits, "hcaHandles") || lc_field_has(limits, "hcaObjects")
                ? 0
-               : ct_refuse(err, CT_INVALID, "%s: '%.60s' must have hcaHandles or hcaObjects", where,
-                           device);
+               : ct_refuse(err, CT_INVALID, "%s: it must have hcaHandles or hcaObjects", where);
 }
 
 /* The key is a file in the container's group, "memory.high", and never one elsewhere. */
@@ -146,7 +146,7 @@ static int check_unified(const char *file, const json_t *value, struct ct_error 
     const char *dot = strchr(file, '.');
 
     if (!json_is_string(value)) {
-        return ct_refuse(err, CT_INVALID, WHERE ".unified: '%.60s' must have a string", file);
+        return ct_refuse(err, CT_INVALID, WHERE ".unified.%.60s: it must be a string", file);
     }
     return dot && dot != file && !strchr(file, '/')
                ? 0

@@ -74,7 +74,7 @@ static int check_one(const char *name, const json_t *value, const struct lc_name
     const struct rule *rule = path ? find_rule(path) : NULL;
 
     if (!text) {
-        return ct_refuse(err, CT_INVALID, "linux.sysctl: '%.80s' must have a string", name);
+        return ct_refuse(err, CT_INVALID, "linux.sysctl.%.80s: it must be a string", name);
     }
     if (strpbrk(text, "\n\r")) {
         return ct_refuse(err, CT_INVALID, "linux.sysctl: the value of '%.80s' has several lines",
