@@ -90,13 +90,18 @@ static void hold_program(pid_t pid)
     }
 }
 
-/* While a program runs, it is busy (ETXTBSY); afterwards only its mount protects it. */
+/* While a program runs, it is busy (ETXTBSY); afterwards only its mount protects it, which even who
+ * has all capabilities must not be able to change from another mount namespace. */
 static void write_programs(void)
 {
+    struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+
     programs.busy = 0;
     for (int i = 0; i < programs.n; i++) {
         char path[64];
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", programs.fds[i]);
+        (void)mount_setattr(programs.fds[i], "", AT_EMPTY_PATH, &writable,
+                            sizeof(writable)); /* whether it worked is seen at once */
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd >= 0) {
             programs.writable += write(fd, "#!/bin/owned\n", 13) == 13;
