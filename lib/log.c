@@ -14,6 +14,7 @@
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static int log_fd = STDERR_FILENO;
+static ct_log_fn log_fn;
 
 /* -1: there is no such level. */
 static int level_of(const char *name)
@@ -43,6 +44,19 @@ void ct_log_to(int fd)
     log_fd = fd;
 }
 
+void ct_log_by(ct_log_fn fn)
+{
+    log_fn = fn;
+}
+
+/* One entry is one line. */
+static void tidy(char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        line[i] = (unsigned char)line[i] < 0x20 ? '?' : line[i];
+    }
+}
+
 void ct_log(enum ct_log_level level, const char *layer, const char *format, ...)
 {
     char line[1024];
@@ -58,10 +72,13 @@ void ct_log(enum ct_log_level level, const char *layer, const char *format, ...)
     va_end(arguments);
     size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
     length = length < sizeof(line) - 2 ? length : sizeof(line) - 2;
-    for (size_t i = 0; i < length; i++) {
-        line[i] = (unsigned char)line[i] < 0x20 ? '?' : line[i]; /* one entry is one line */
+    tidy(line, length);
+    if (log_fn) {
+        line[length] = '\0';
+        log_fn(level, layer, line + head);
+    } else {
+        line[length] = '\n';
+        (void)!write(log_fd, line, length + 1); /* nobody is left to tell when this fails */
     }
-    line[length] = '\n';
-    (void)!write(log_fd, line, length + 1); /* nobody is left to tell when this fails */
     errno = saved;
 }

@@ -25,4 +25,9 @@ bool ct_log_has_level(const char *name);
  * life. */
 void ct_log_to(int fd);
 
+/* Hands each entry to fn instead, without a newline or other control characters: for a program
+ * whose log has a form of its own. */
+typedef void (*ct_log_fn)(enum ct_log_level level, const char *layer, const char *message);
+void ct_log_by(ct_log_fn fn);
+
 #endif
