@@ -9,22 +9,18 @@
  * runtime that people use is stage 04's cutaway-runc.
  */
 #define CT_LAYER "bundle"
+#include "foreground.h"
 #include "libcontainer.h"
 
 #include "cleanup.h"
 #include "json.h"
-#include "path.h"
 #include "process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PROGRAM      "cutaway-bundle"
@@ -76,16 +72,6 @@ static int print_json(json_t *json, struct ct_error *err)
     return 0;
 }
 
-static int write_pid(const char *path, pid_t pid, struct ct_error *err)
-{
-    CT_AUTO_FILE FILE *file = path ? fopen(path, "we") : NULL;
-
-    if (path && (!file || fprintf(file, "%d", (int)pid) < 0)) {
-        return ct_fail(err, errno, "write '%.100s'", path);
-    }
-    return 0;
-}
-
 static const char *id_of(const struct options *options)
 {
     return options->arguments[0] ? options->arguments[0] : "";
@@ -94,37 +80,6 @@ static const char *id_of(const struct options *options)
 static struct lc_container *open_container(const struct options *options, struct ct_error *err)
 {
     return lc_open(options->root, id_of(options), err);
-}
-
-/* ---- waiting in the foreground -------------------------------------------------------------- */
-
-static int block_signals(sigset_t *ret)
-{
-    (void)sigfillset(ret);
-    (void)sigdelset(ret, SIGCHLD); /* its own descriptor tells of the end */
-    return sigprocmask(SIG_BLOCK, ret, NULL);
-}
-
-/* Passes on what we are sent, until the program ends. Its exit code, as a shell has it. */
-static int wait_for_end(int pidfd, const sigset_t *signals, struct ct_error *err)
-{
-    CT_AUTO_CLOSE int signal_fd = signalfd(-1, signals, SFD_CLOEXEC);
-    siginfo_t end = {0};
-
-    for (;;) {
-        struct signalfd_siginfo info;
-        struct ct_error cancelled = {0};
-        if (ct_wait_readable(pidfd, signal_fd, -1, &cancelled) > 0) {
-            break;
-        }
-        if (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-            (void)ct_pidfd_signal(pidfd, (int)info.ssi_signo, &cancelled);
-        }
-    }
-    if (waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED) < 0) {
-        return ct_fail(err, errno, "wait for the end");
-    }
-    return end.si_code == CLD_EXITED ? end.si_status : 128 + end.si_status;
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
@@ -141,7 +96,7 @@ static struct lc_container *create_container(const struct options *options, stru
                                       .timeout_ms = -1};
     struct lc_container *container = lc_create(&request, err);
 
-    if (container && write_pid(options->pid_file, lc_pid(container), err) < 0) {
+    if (container && lc_write_pid_file(options->pid_file, lc_pid(container), err) < 0) {
         struct ct_error ignored = {0};
         (void)lc_delete(container, true, &ignored);
         lc_close(container);
@@ -161,19 +116,21 @@ static int command_create(const struct options *options, struct ct_error *err)
 static int command_run(const struct options *options, struct ct_error *err)
 {
     struct ct_error ignored = {0};
-    sigset_t signals;
+    struct lc_foreground foreground;
+    struct lc_container *container = NULL;
     int code = -1;
 
-    (void)block_signals(&signals);
-    struct lc_container *container = create_container(options, err);
-    if (!container) {
-        return -1;
+    if (lc_foreground_begin(&foreground, false, err) == 0) {
+        container = create_container(options, err);
     }
-    if (lc_start(container, -1, err) == 0) {
-        code = wait_for_end(lc_pidfd(container), &signals, err);
+    if (container && lc_start(container, -1, err) == 0) {
+        code = lc_foreground_wait(&foreground, lc_pidfd(container), err);
     }
-    (void)lc_delete(container, true, code < 0 ? &ignored : err);
+    if (container) {
+        (void)lc_delete(container, true, code < 0 ? &ignored : err);
+    }
     lc_close(container);
+    lc_foreground_end(&foreground);
     return code;
 }
 
@@ -185,8 +142,8 @@ static int command_exec(const struct options *options, struct ct_error *err)
                                     .preserve_fds = options->preserve_fds,
                                     .console_socket = options->console_socket,
                                     .timeout_ms = -1};
+    struct lc_foreground foreground = LC_FOREGROUND_NONE;
     struct lc_process started;
-    sigset_t signals;
 
     if (!process) {
         return err->kind ? -1 : ct_refuse(err, CT_INVALID, "exec: --process is missing");
@@ -195,16 +152,17 @@ static int command_exec(const struct options *options, struct ct_error *err)
     if (!container) {
         return -1;
     }
-    if (!options->detach) {
-        (void)block_signals(&signals);
-    }
-    int code = lc_exec(container, &request, &started, err);
+    int code = options->detach ? 0 : lc_foreground_begin(&foreground, false, err);
     if (code == 0) {
-        code = write_pid(options->pid_file, started.pid, err);
+        code = lc_exec(container, &request, &started, err);
+    }
+    if (code == 0) {
+        code = lc_write_pid_file(options->pid_file, started.pid, err);
     }
     if (code == 0 && !options->detach) {
-        code = wait_for_end(started.pidfd, &signals, err);
+        code = lc_foreground_wait(&foreground, started.pidfd, err);
     }
+    lc_foreground_end(&foreground);
     lc_close(container);
     return code;
 }
