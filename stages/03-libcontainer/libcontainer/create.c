@@ -113,8 +113,11 @@ static int record(struct creation *creation, struct ct_error *err)
     struct lc_container *container = creation->container;
     CT_AUTO_FREE char *bundle = ct_path_absolute(creation->request->bundle, err);
 
+    enum lc_rootless rootless = creation->request->rootless;
+    bool may_go_without =
+        rootless == LC_ROOTLESS_AUTO ? geteuid() != 0 : rootless == LC_ROOTLESS_YES;
     container->cgroup =
-        lc_cgroup_new(creation->configuration.cgroups_path, container->id, geteuid() != 0, err);
+        lc_cgroup_new(creation->configuration.cgroups_path, container->id, may_go_without, err);
     if (!bundle || !container->cgroup) {
         return -1;
     }

@@ -27,6 +27,10 @@
 
 #define LC_OCI_VERSION "1.2.0"
 
+/* Where control groups may not be made, does the container go without them? By default where the
+ * caller is not root. */
+enum lc_rootless { LC_ROOTLESS_AUTO, LC_ROOTLESS_YES, LC_ROOTLESS_NO };
+
 /* Creating: where, what, and which descriptors. All pointers are borrowed for the call. */
 struct lc_create {
     const char *root;     /* of all states: an absolute path; made (0700) when missing */
@@ -41,7 +45,8 @@ struct lc_create {
     bool no_pivot;              /* MS_MOVE and chroot(2) instead of pivot_root(2): for a ramdisk */
     bool no_new_keyring;        /* keep the caller's session keyring */
     bool systemd_cgroup;        /* refused (CT_UNSUPPORTED): comes later */
-    int timeout_ms;             /* of the whole call, without hooks; -1: none */
+    enum lc_rootless rootless;
+    int timeout_ms; /* of the whole call, without hooks; -1: none */
 };
 
 struct lc_container; /* opaque: an opened container; nothing in the world depends on it */
