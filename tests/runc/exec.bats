@@ -28,7 +28,7 @@ running() {
 @test "an exec that fails itself is 255 and says why" {
   running
   run -255 cutaway_runc exec "$ID" no-such-program </dev/null
-  assert_output --partial "no directory of PATH has such a program: No such file or directory"
+  assert_output --partial "no directory of PATH has such a program: no such file or directory"
   run -255 cutaway_runc exec "$ID" </dev/null
   assert_output --partial "process args cannot be empty"
   run -255 cutaway_runc exec --cgroup cpu:/x "$ID" true </dev/null

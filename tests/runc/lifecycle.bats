@@ -53,7 +53,7 @@ load lib
 @test "a run that fails leaves nothing and says why" {
   config '.process.args = ["/no/such"]'
   run -1 cutaway_runc run -b "$BUNDLE" "$ID" </dev/null
-  assert_output --partial "No such file or directory"
+  assert_output --partial "no such file or directory"
   run -0 cutaway_runc list -q
   assert_output ""
   run -1 cutaway_runc create -b "$HOME_OF_TEST/none" "$ID"

@@ -15,6 +15,7 @@
 #include "path.h"
 #include "units.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -100,14 +101,29 @@ int runc_report_to(const char *file, const char *format, bool debug, struct ct_e
                                                           : 0;
 }
 
+/*
+ * The kernel's reason begins with a small letter in Go's texts. Docker's client finds "no such file
+ * or directory" and "permission denied" in them, by the letter, and ends with 127 and 126.
+ */
+static void write_reason_as_go(char *line, int sys)
+{
+    char *reason = sys ? strstr(line, strerror(sys)) : NULL;
+
+    if (reason) {
+        *reason = (char)tolower((unsigned char)*reason);
+    }
+}
+
 void runc_report_error(const struct ct_error *err)
 {
     char line[4096];
 
+    write_reason_as_go(ct_error_render(err, line, sizeof(line)), err->sys);
+
     for (int i = 0; wants_debug && i < err->depth; i++) {
         take_log(CT_LOG_DEBUG, err->frame[i].layer, err->frame[i].what);
     }
-    say("error", ct_error_render(err, line, sizeof(line)));
+    say("error", line);
     if (log_fd >= 0) { /* people do not see that file */
         (void)fprintf(stderr, "%s\n", line);
     }
