@@ -52,3 +52,96 @@ teardown() {
   run -0 heard '[^ ]+'
   assert_output 'two /namespaces/create {"name":"two"}'
 }
+
+BUSYBOX=docker.io/library/busybox:latest
+
+@test "an image comes in with its blobs and layers, and goes with them" {
+  run -0 ctr images import "$BUILD/tools/busybox.tar"
+  assert_output --partial "...done"
+  run -0 ctr images ls -q
+  assert_output "$BUSYBOX"
+  run -0 ctr content ls -q
+  assert_equal "${#lines[@]}" 3
+  run -0 ctr snapshots ls
+  assert_line --regexp '^sha256:[0-9a-f]{64} +Committed'
+  ctr images label "$BUSYBOX" kept=yes
+  run -0 ctr images ls "name==$BUSYBOX,labels.kept==yes" -q
+  assert_output "$BUSYBOX"
+  ctr images rm --sync "$BUSYBOX"
+  run -0 ctr content ls -q
+  assert_output ""
+  run -0 find "$ROOT_DIR/content/blobs" "$ROOT_DIR/content/ingest" "$ROOT_DIR/snapshots/overlayfs" -mindepth 1 -name '[0-9]*'
+  assert_output ""
+}
+
+@test "content is what its digest says, or it is not taken" {
+  local digest other
+  digest=sha256:$(sha256sum <<<hello | cut -d' ' -f1)
+  ctr content ingest --expected-digest "$digest" one <<<hello
+  run -0 ctr content get "$digest"
+  assert_output hello
+  other=sha256:$(sha256sum <<<other | cut -d' ' -f1)
+  run -1 ctr content ingest --expected-digest "$other" two <<<hella
+  assert_output --partial "commit 'two': it is sha256:$(sha256sum <<<hella | cut -d' ' -f1), expected $other"
+  run -0 ctr content active
+  assert_line --regexp '^two\s+6B'
+  run -1 ctr content get "sha256:$(sha256sum <<<hella | cut -d' ' -f1)"
+  assert_output --partial "not found"
+  run -0 ls "$ROOT_DIR/content/blobs/sha256"
+  assert_output "${digest#sha256:}"
+}
+
+@test "what one namespace has another does not see" {
+  ctr -n one images import "$BUILD/tools/busybox.tar"
+  run -0 ctr -n two images ls -q
+  assert_output ""
+  run -0 ctr -n two content ls -q
+  assert_output ""
+  run -1 ctr namespaces rm one
+  assert_output --partial "delete namespace 'one': it is not empty"
+}
+
+@test "a lease holds what nothing names, and lets it go" {
+  local digest
+  digest=sha256:$(sha256sum <<<held | cut -d' ' -f1)
+  ctr leases create --id mine
+  CONTAINERD_LEASE=mine ctr content ingest one <<<held
+  sqlite3 "$ROOT_DIR/metadata.db" "INSERT INTO lease_resources VALUES ('default', 'mine', 'content', '$digest')"
+  ctr images import "$BUILD/tools/busybox.tar"
+  ctr images rm --sync "$BUSYBOX"
+  run -0 ctr content ls -q
+  assert_output "$digest"
+  ctr leases rm --sync mine
+  run -0 ctr content ls -q
+  assert_output ""
+}
+
+@test "snapshots are prepared, mounted by what the answer says, committed and removed" {
+  ctr images import "$BUILD/tools/busybox.tar"
+  local base
+  base=$(ctr snapshots ls | awk '/Committed/ {print $1}')
+  mkdir "$HOME_OF_TEST/mnt"
+  ctr snapshots prepare work "$base"
+  run -0 ctr snapshots mounts "$HOME_OF_TEST/mnt" work
+  eval "$output"
+  echo new >"$HOME_OF_TEST/mnt/new"
+  rm "$HOME_OF_TEST/mnt/bin/busybox"
+  umount "$HOME_OF_TEST/mnt"
+  ctr snapshots diff --media-type application/vnd.oci.image.layer.v1.tar work >"$HOME_OF_TEST/layer.tar"
+  run -0 tar -tf "$HOME_OF_TEST/layer.tar"
+  assert_output $'bin/\nbin/.wh.busybox\nnew'
+  ctr snapshots commit second work
+  run -1 ctr snapshots rm "$base"
+  assert_output --partial "remove snapshot '$base': others stand on it"
+  run -1 ctr snapshots prepare more work
+  assert_output --partial "no snapshot 'work'"
+  ctr snapshots rm second
+  run -0 ctr snapshots ls
+  refute_line --regexp '^second'
+}
+
+@test "the database is one that anybody can read" {
+  ctr images import "$BUILD/tools/busybox.tar"
+  run -0 sqlite3 -readonly "$ROOT_DIR/metadata.db" 'SELECT name FROM images; PRAGMA integrity_check; PRAGMA journal_mode'
+  assert_output "$BUSYBOX"$'\nok\nwal'
+}

@@ -184,6 +184,26 @@ int changes_find(struct snapshot_store *store, const char *key, struct changes *
     return 0;
 }
 
+int changes_find_upper(int root, const int *lower, size_t n, struct changes *ret,
+                       struct ct_error *err)
+{
+    struct finder finder = {.changes = ret, .overlay = true};
+
+    *ret = (struct changes){.root = fcntl(root, F_DUPFD_CLOEXEC, 3)};
+    if (ret->root < 0) {
+        return ct_fail(err, errno, "find changes");
+    }
+    if (lower_init_roots(&finder.lower, lower, n, true, err) < 0) {
+        return -1;
+    }
+    int result = find_in_directory(&finder, "", false, err);
+    lower_done(&finder.lower);
+    if (result == 0 && ret->n > 0) {
+        qsort(ret->items, ret->n, sizeof(*ret->items), by_path);
+    }
+    return result;
+}
+
 int snapshot_diff(struct snapshot_store *store, const char *key, snapshot_change_fn report,
                   void *context, struct ct_error *err)
 {

@@ -25,6 +25,9 @@ struct changes {
 /* Fills *ret, which changes_done() releases (also after a failure). */
 int changes_find(struct snapshot_store *store, const char *key, struct changes *ret,
                  struct ct_error *err);
+/* The same of an overlay's upper directory over these roots (topmost first); all borrowed. */
+int changes_find_upper(int root, const int *lower, size_t n, struct changes *ret,
+                       struct ct_error *err);
 void changes_done(struct changes *changes);
 
 #endif

@@ -73,6 +73,16 @@ char *digest_final(struct digest *digest, char text[static DIGEST_SIZE])
     return text;
 }
 
+char *digest_so_far(const struct digest *digest, char text[static DIGEST_SIZE])
+{
+    struct digest copy = {.context = EVP_MD_CTX_new(), .failed = digest->failed};
+
+    copy.failed |= !copy.context || EVP_MD_CTX_copy_ex(copy.context, digest->context) != 1;
+    (void)digest_final(&copy, text);
+    EVP_MD_CTX_free(copy.context);
+    return text;
+}
+
 char *digest_of(const void *data, size_t size_bytes, char text[static DIGEST_SIZE],
                 struct ct_error *err)
 {

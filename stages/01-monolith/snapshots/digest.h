@@ -2,7 +2,7 @@
  * digest.h - content addresses: SHA-256 written as "sha256:<64 hex digits>".
  *
  * Room:       snapshots (second door).
- * Called by:  snapshots, images.
+ * Called by:  snapshots, images; containerd (04).
  * Spec:       OCI image-spec, descriptor.md, "Digests"; FIPS 180-4.
  */
 #ifndef DIGEST_H
@@ -26,6 +26,9 @@ void digest_update(struct digest *digest, const void *data, size_t size_bytes);
 
 /* Ends the hash; the object can only be freed afterwards. Returns text. */
 char *digest_final(struct digest *digest, char text[static DIGEST_SIZE]);
+
+/* The digest of what has come so far; more may follow. Returns text. */
+char *digest_so_far(const struct digest *digest, char text[static DIGEST_SIZE]);
 
 /* The digest of one piece of memory. Returns text, or NULL (err). */
 char *digest_of(const void *data, size_t size_bytes, char text[static DIGEST_SIZE],

@@ -44,6 +44,25 @@ int lower_init(struct lower *lower, struct snapshot_store *store, char *const *c
     return 0;
 }
 
+int lower_init_roots(struct lower *lower, const int *roots, size_t n, bool overlay,
+                     struct ct_error *err)
+{
+    *lower = (struct lower){.overlay = overlay, .roots = calloc(n + 1, sizeof(int))};
+    if (!lower->roots) {
+        return ct_fail(err, ENOMEM, "open the layers below");
+    }
+    while (lower->n < n) {
+        lower->roots[lower->n] = fcntl(roots[lower->n], F_DUPFD_CLOEXEC, 3);
+        if (lower->roots[lower->n] < 0) {
+            int saved = errno;
+            lower_done(lower);
+            return ct_fail(err, saved, "open the layers below");
+        }
+        lower->n++;
+    }
+    return 0;
+}
+
 void lower_done(struct lower *lower)
 {
     while (lower->n > 0) {

@@ -18,6 +18,9 @@ struct lower {
 
 int lower_init(struct lower *lower, struct snapshot_store *store, char *const *chain,
                struct ct_error *err);
+/* The same of roots that are open: duplicates of them. */
+int lower_init_roots(struct lower *lower, const int *roots, size_t n, bool overlay,
+                     struct ct_error *err);
 void lower_done(struct lower *lower);
 
 /* 1: path ("a/b") is visible, *ret_status filled; 0: not (deleted, hidden or never there); -1. */

@@ -47,6 +47,7 @@ struct layer_stream {
     struct archive *tar;
     struct hasher hasher;
     bool at_end;
+    int64_t size;          /* uncompressed bytes so far */
     struct ct_error error; /* of a callback; libarchive only carries "-1" */
 };
 
@@ -178,6 +179,7 @@ static ssize_t read_plain(struct layer_stream *stream, const void **ret_data)
             return -1;
         } else if (size > 0) {
             hasher_give(&stream->hasher, *ret_data, size);
+            stream->size += (int64_t)size;
             return (ssize_t)size;
         }
     }
@@ -298,6 +300,11 @@ int stream_finish(struct layer_stream *stream, char text[static 72], struct ct_e
         (void)digest_final(stream->hasher.digest, text);
     }
     return 0;
+}
+
+int64_t stream_size(const struct layer_stream *stream)
+{
+    return stream->size;
 }
 
 ssize_t fd_source_read(void *context, const void **ret_data, struct ct_error *err)

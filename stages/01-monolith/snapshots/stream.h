@@ -32,6 +32,9 @@ int stream_data(struct layer_stream *stream, const void **ret_data, size_t *ret_
  * the stream is not hashed. */
 int stream_finish(struct layer_stream *stream, char text[static 72], struct ct_error *err);
 
+/* How many uncompressed bytes have been read. */
+int64_t stream_size(const struct layer_stream *stream);
+
 /* snapshot_read_fn over a descriptor: context is a struct fd_source. */
 struct fd_source {
     int fd;

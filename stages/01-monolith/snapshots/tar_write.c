@@ -11,6 +11,7 @@
 #include "log.h"
 #include "path.h"
 #include "tar_out.h"
+#include "upper.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -238,6 +239,16 @@ static int put_change(struct writing *writing, int root, const struct change *ch
     return dir < 0 ? -1 : put_file(writing, dir, name, change->path + 1, err);
 }
 
+static int put_changes(struct writing *writing, const struct changes *changes, struct ct_error *err)
+{
+    int result = tar_out_open(&writing->out, err);
+
+    for (size_t i = 0; result == 0 && i < changes->n; i++) {
+        result = put_change(writing, changes->root, &changes->items[i], err);
+    }
+    return result == 0 ? tar_out_close(&writing->out, err) : result;
+}
+
 int snapshot_diff_tar(struct snapshot_store *store, const char *key, int out_fd, char **ret_diff_id,
                       struct ct_error *err)
 {
@@ -248,13 +259,7 @@ int snapshot_diff_tar(struct snapshot_store *store, const char *key, int out_fd,
     int result = digest ? changes_find(store, key, &changes, err) : -1;
 
     if (result == 0) {
-        result = tar_out_open(&writing.out, err);
-    }
-    for (size_t i = 0; result == 0 && i < changes.n; i++) {
-        result = put_change(&writing, changes.root, &changes.items[i], err);
-    }
-    if (result == 0) {
-        result = tar_out_close(&writing.out, err);
+        result = put_changes(&writing, &changes, err);
     }
     if (result == 0) {
         *ret_diff_id = ct_strdup(digest_final(digest, text));
@@ -262,4 +267,24 @@ int snapshot_diff_tar(struct snapshot_store *store, const char *key, int out_fd,
     writing_done(&writing);
     changes_done(&changes);
     return result < 0 ? ct_while(err, "write the changes of '%s'", key) : 0;
+}
+
+int upper_tar(const struct upper *upper, int out_fd, char diff_id[static DIGEST_SIZE],
+              struct ct_error *err)
+{
+    AUTO_DIGEST struct digest *digest = digest_new(err);
+    struct writing writing = {.out = {.fd = out_fd, .digest = digest}, .prefix = ""};
+    struct changes changes = {.root = -1};
+    int result =
+        digest ? changes_find_upper(upper->root, upper->lower, upper->n_lower, &changes, err) : -1;
+
+    if (result == 0) {
+        result = put_changes(&writing, &changes, err);
+    }
+    if (result == 0) {
+        (void)digest_final(digest, diff_id);
+    }
+    writing_done(&writing);
+    changes_done(&changes);
+    return result < 0 ? ct_while(err, "write the changes of a snapshot") : 0;
 }

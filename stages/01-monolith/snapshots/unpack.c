@@ -11,6 +11,7 @@
 #include "log.h"
 #include "path.h"
 #include "stream.h"
+#include "upper.h"
 #include "writer.h"
 
 #include <errno.h>
@@ -138,21 +139,6 @@ struct snapshot_staged *snapshot_stage(struct snapshot_store *store, snapshot_re
  * A directory that the tar only implies ("usr/bin/x" without "usr/") must not change the one
  * below: it takes owner, mode and time of the topmost layer that has it.
  */
-static void dress_as_below(int own_root, int lower_root, const char *path)
-{
-    struct ct_error ignored = {0};
-    struct stat status;
-    CT_AUTO_CLOSE int own = ct_root_openat(own_root, path, O_RDONLY | O_DIRECTORY, 0, &ignored);
-
-    if (own < 0 || fstat(lower_root, &status) < 0) {
-        return;
-    }
-    struct timespec times[2] = {status.st_mtim, status.st_mtim};
-    (void)fchown(own, status.st_uid, status.st_gid); /* best effort: the defaults stay */
-    (void)fchmod(own, status.st_mode & 07777);
-    (void)futimens(own, times);
-}
-
 static void dress_implied(struct snapshot_staged *staged, char *const *chain)
 {
     struct ct_error ignored = {0};
@@ -161,11 +147,7 @@ static void dress_implied(struct snapshot_staged *staged, char *const *chain)
     for (size_t i = 0; own >= 0 && i < staged->n_implied; i++) {
         for (char *const *hex = chain; *hex; hex++) {
             CT_AUTO_CLOSE int layer = store_open_layer(staged->store, *hex, &ignored);
-            int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
-            CT_AUTO_CLOSE int lower =
-                layer < 0 ? -1 : ct_root_openat(layer, staged->implied[i], flags, 0, &ignored);
-            if (lower >= 0) {
-                dress_as_below(own, lower, staged->implied[i]);
+            if (layer >= 0 && upper_dress(own, layer, staged->implied[i])) {
                 break;
             }
         }

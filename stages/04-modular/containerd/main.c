@@ -27,10 +27,9 @@
 #include <unistd.h>
 
 static const struct grpc_service *const services[] = {
-    &version_service,
-    &introspection_service,
-    &namespaces_service,
-    &events_service,
+    &version_service,   &introspection_service, &namespaces_service, &events_service,
+    &leases_service,    &images_service,        &containers_service, &content_service,
+    &snapshots_service, &diff_service,
 };
 
 /* ---- before each call ----------------------------------------------------------------------- */
@@ -76,6 +75,16 @@ static int make_directory(const char *path, struct ct_error *err)
     return fd < 0 ? -1 : 0;
 }
 
+/* Below the root, made when it is missing. */
+static int open_directory(struct containerd *containerd, const char *name, int *ret_fd,
+                          struct ct_error *err)
+{
+    CT_AUTO_FREE char *path = ct_join(containerd->root, name);
+
+    *ret_fd = ct_mkdirs(path, 0700, err);
+    return *ret_fd < 0 ? -1 : 0;
+}
+
 static int lock_root(struct containerd *containerd, struct ct_error *err)
 {
     int fd = ct_lock_at(containerd->root_fd, "lock", CT_LOCK_EXCLUSIVE, 0, err);
@@ -114,14 +123,25 @@ static int open_parts(struct containerd *containerd, struct ct_error *err)
 
     containerd->bus = bus_new();
     containerd->store = store_open(database, err);
-    return containerd->store && read_uuid(containerd, err) == 0 ? 0 : -1;
+    if (!containerd->store || read_uuid(containerd, err) < 0 ||
+        open_directory(containerd, "content/blobs/sha256", &containerd->blobs_fd, err) < 0 ||
+        open_directory(containerd, "content/ingest", &containerd->ingest_fd, err) < 0 ||
+        open_directory(containerd, "snapshots/" SNAPSHOTTER, &containerd->snapshots_fd, err) < 0) {
+        return -1;
+    }
+    containerd->collector = collector_open(containerd, err);
+    return containerd->collector ? 0 : -1;
 }
 
 static void close_parts(struct containerd *containerd)
 {
+    collector_close(containerd->collector);
     store_close(containerd->store);
     bus_free(containerd->bus);
     ct_cleanup_close(&containerd->root_fd);
+    ct_cleanup_close(&containerd->blobs_fd);
+    ct_cleanup_close(&containerd->ingest_fd);
+    ct_cleanup_close(&containerd->snapshots_fd);
     free(containerd->root);
     free(containerd->state);
     free(containerd->address);
@@ -134,6 +154,10 @@ static int find_places(struct containerd *containerd, const struct options *opti
     containerd->state = ct_path_absolute(options->state, err);
     if (!containerd->root || !containerd->state) {
         return -1;
+    }
+    if (strpbrk(containerd->root, ":,\\")) { /* they end a name in overlayfs's options */
+        return ct_refuse(err, CT_INVALID, "--root '%.100s': not with : , or \\ in it",
+                         containerd->root);
     }
     containerd->address = options->address ? ct_path_absolute(options->address, err)
                                            : ct_join(containerd->state, "containerd.sock");
@@ -198,12 +222,13 @@ static int run(struct containerd *containerd, const struct options *options, str
 
 int main(int argc, char **argv)
 {
-    struct containerd containerd = {.root_fd = -1};
+    struct containerd containerd = {
+        .root_fd = -1, .blobs_fd = -1, .ingest_fd = -1, .snapshots_fd = -1};
     struct options options;
     struct ct_error err = {0};
 
     options_parse(argc, argv, &options);
-    (void)umask(0077);
+    (void)umask(0022);             /* what is ours alone lies below directories of mode 0700 */
     (void)mallopt(M_ARENA_MAX, 2); /* see cutawayd: an arena a thread would hold much more */
     int result = run(&containerd, &options, &err);
     close_parts(&containerd);

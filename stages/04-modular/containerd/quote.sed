@@ -1,5 +1,4 @@
-# Makes a text a C string, containerd_schema: each line one literal.
-1i extern const char containerd_schema[]; const char containerd_schema[] =
+# Makes a text the rest of a C string: each line one literal.
 s/["\\]/\\&/g
 s/.*/"&\\n"/
 $a ;

@@ -184,6 +184,13 @@ int store_run(struct store *store, struct ct_error *err, const char *sql, const 
     return more < 0 ? -1 : sqlite3_changes(store->db);
 }
 
+int store_script(struct store *store, const char *sql, struct ct_error *err)
+{
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : fail(store->db, "run a script", err);
+}
+
 char *store_text(sqlite3_stmt *statement, int column, struct pool *pool)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);

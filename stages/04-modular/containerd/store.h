@@ -59,6 +59,8 @@ int store_run(struct store *store, struct ct_error *err, const char *sql, const 
 sqlite3_stmt *store_query(struct store *store, struct ct_error *err, const char *sql,
                           const char *letters, ...);
 int store_row(sqlite3_stmt *statement, struct ct_error *err);
+/* Several statements without values. */
+int store_script(struct store *store, const char *sql, struct ct_error *err);
 
 /* Columns of the row, from 0. Text is copied into pool; NULL becomes "". */
 char *store_text(sqlite3_stmt *statement, int column, struct pool *pool);
