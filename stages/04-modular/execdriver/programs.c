@@ -3,8 +3,8 @@
  *
  * Room:       execdriver (stage 04).   Called by: driver.c, job.c.
  *
- * Ours first: beside us, as they stand in a build tree, or in PATH; then Docker's own of the same
- * role.
+ * What the environment names; else ours: beside us, as they stand in a build tree, or in PATH; then
+ * Docker's own of the same role.
  */
 #include "tasks_internal.h"
 
@@ -59,13 +59,15 @@ static char *find(const char *folder, const char *name)
 
 char *tasks_runtime_program(void)
 {
-    return find("runc", "cutaway-runc");
+    const char *named = getenv("CUTAWAY_RUNTIME");
+    return named ? ct_strdup(named) : find("runc", "cutaway-runc");
 }
 
 char *tasks_init_program(void)
 {
     static const char *const peers[] = {"docker-init", "tini-static", "tini"};
-    char *program = find("init", "cutaway-init");
+    const char *named = getenv("CUTAWAY_INIT");
+    char *program = named ? ct_strdup(named) : find("init", "cutaway-init");
 
     for (size_t i = 0; !program && i < sizeof(peers) / sizeof(peers[0]); i++) {
         program = tasks_in_path(peers[i]);
