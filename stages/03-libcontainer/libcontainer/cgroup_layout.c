@@ -5,7 +5,8 @@
  * Man:        cgroups(7), proc(5) (mountinfo, cgroup).
  *
  * On a machine with v2 alone one statfs(2) answers that. Elsewhere /proc/self/mountinfo does, which
- * is read once for the life of the process: it can be long, and the kernel writes it line by line.
+ * is read once for the life of the process, and only as far as needed: each running container has a
+ * mount in it, and the kernel writes it line by line. The hierarchies come early.
  */
 #define CT_LAYER "cgroup"
 #include "cgroups_internal.h"
@@ -23,7 +24,7 @@
 #include <sys/vfs.h>
 
 #define USUAL_PLACE "/sys/fs/cgroup"
-#define TABLE_MAX   (16u << 20) /* bytes of mountinfo */
+#define TABLE_MAX   (64u << 10) /* bytes of /proc/self/cgroup */
 
 bool lc_has_word(const char *list, const char *word, const char *separators)
 {
@@ -191,15 +192,49 @@ void lc_machine_done(struct lc_machine *machine)
 
 /* ---- once a process ------------------------------------------------------------------------- */
 
-static int read_mountinfo(struct lc_machine *machine, struct ct_error *err)
+/* How many hierarchies there are: a line each. 0: not known. */
+static size_t count_hierarchies(void)
 {
     CT_AUTO_FREE char *text = NULL;
+    struct ct_error ignored = {0};
+    size_t n = 0;
 
-    if (ct_read_file_at(AT_FDCWD, "/proc/self/mountinfo", TABLE_MAX, &text, err) < 0) {
-        return -1;
+    if (ct_read_file_at(AT_FDCWD, "/proc/self/cgroup", TABLE_MAX, &text, &ignored) < 0) {
+        return 0;
+    }
+    for (const char *at = strchr(text, '\n'); at; at = strchr(at + 1, '\n')) {
+        n++;
+    }
+    return n;
+}
+
+/* No later line could say more: each hierarchy is there, and in full. */
+static bool is_complete(const struct lc_machine *machine, size_t n)
+{
+    for (size_t i = 0; i < machine->n; i++) {
+        if (strcmp(machine->list[i].root, "/") != 0) {
+            return false;
+        }
+    }
+    return n > 0 && machine->n >= n;
+}
+
+static int read_mountinfo(struct lc_machine *machine, struct ct_error *err)
+{
+    CT_AUTO_FILE FILE *table = fopen("/proc/self/mountinfo", "re");
+    CT_AUTO_FREE char *line = NULL;
+    size_t room = 0, n = count_hierarchies();
+
+    if (!table) {
+        return ct_fail(err, errno, "read the list of mounts");
     }
     lc_machine_done(machine);
-    if (!lc_machine_parse(text, machine)) {
+    while (!is_complete(machine, n) && getline(&line, &room, table) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        parse_line(line, machine);
+    }
+    decide(machine);
+    if (machine->n == 0) {
         (void)ct_refuse(err, CT_UNSUPPORTED, "find the control groups: none are mounted");
         return ct_hint(err, "mount -t cgroup2 none " USUAL_PLACE);
     }
