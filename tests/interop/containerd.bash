@@ -78,8 +78,19 @@ containerd_setup() {
   start_containerd
 }
 
+# Processes with the test's folder on their command line.
+_of_test() { grep -lF -f <(echo "$HOME_OF_TEST/") /proc/[0-9]*/cmdline 2>/dev/null; }
+
+# Containers and tasks that a test left are no fault; what is there when they are gone is.
 containerd_teardown() {
+  local id left=""
   [ -z "${LISTENER:-}" ] || kill "$LISTENER" 2>/dev/null || true
+  [ -n "${CONTAINERD_PID:-}" ] || start_containerd
+  for id in $(ctr tasks ls -q); do ctr tasks rm -f "$id" >/dev/null 2>&1 || true; done
   stop_containerd TERM
+  retry 10 _nothing_left || left=$(_of_test)
+  [ -z "$left" ] || { echo "processes are left: $left"; return 1; }
+  ! grep -F "$HOME_OF_TEST/" /proc/self/mountinfo || return 1
   rm -rf "$HOME_OF_TEST"
 }
+_nothing_left() { ! _of_test >/dev/null; }

@@ -117,6 +117,6 @@ int snapshot_usage(struct containerd *containerd, int64_t id, int64_t *ret_size,
 /* One table of methods a service; main.c has the list. */
 extern const struct grpc_service version_service, introspection_service, namespaces_service,
     events_service, leases_service, images_service, containers_service, content_service,
-    snapshots_service, diff_service;
+    snapshots_service, diff_service, tasks_service, health_service;
 
 #endif

@@ -7,7 +7,7 @@
  * It holds nothing that it could not find again: metadata is in a database, bytes are in files, and
  * each running container is held by its shim. So it may be killed at any time.
  */
-#include "containerd_internal.h"
+#include "tasks.h"
 
 #include "containerd_options.h"
 #include "listen.h"
@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 static const struct grpc_service *const services[] = {
-    &version_service,   &introspection_service, &namespaces_service, &events_service,
-    &leases_service,    &images_service,        &containers_service, &content_service,
-    &snapshots_service, &diff_service,
+    &version_service, &introspection_service, &health_service, &namespaces_service,
+    &events_service,  &leases_service,        &images_service, &containers_service,
+    &content_service, &snapshots_service,     &diff_service,   &tasks_service,
 };
 
 /* ---- before each call ----------------------------------------------------------------------- */
@@ -135,6 +135,7 @@ static int open_parts(struct containerd *containerd, struct ct_error *err)
 
 static void close_parts(struct containerd *containerd)
 {
+    tasks_close(containerd->tasks);
     collector_close(containerd->collector);
     store_close(containerd->store);
     bus_free(containerd->bus);
@@ -190,9 +191,20 @@ static int serve(struct containerd *containerd, const struct options *options,
     if (fd < 0) {
         return -1;
     }
+    struct shim_events *events = shim_events_open(containerd, options->group, err);
+    if (!events) {
+        ct_cleanup_close(&fd);
+        return -1;
+    }
+    if (!tasks_open(containerd, err)) {
+        ct_cleanup_close(&fd);
+        shim_events_close(events);
+        return -1;
+    }
     struct grpc_server *server = grpc_server_open(
         fd, services, sizeof(services) / sizeof(services[0]), check_call, containerd, err);
     if (!server) {
+        shim_events_close(events);
         return -1;
     }
     ct_info("listening address=%s", containerd->address);
@@ -200,6 +212,7 @@ static int serve(struct containerd *containerd, const struct options *options,
     ct_info("ending signal=%d", number);
     (void)unlink(containerd->address);
     grpc_server_close(server);
+    shim_events_close(events);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
- * version.c - the services Version and Introspection: who answers here, and what it can do.
+ * version.c - the services Version, Introspection and Health: who answers here, and what it can do.
  *
  * Room:       containerd.   Called by: grpc_server.c, by the tables below.
- * Spec:       version.proto, introspection.proto.
+ * Spec:       version.proto, introspection.proto; grpc/doc/health-checking.md.
  */
 #include "containerd_internal.h"
 
@@ -41,6 +41,7 @@ static const struct {
     {"io.containerd.differ.v1", "walking"},
     {"io.containerd.gc.v1", "scheduler"},
     {"io.containerd.gc.v1", "scheduler"},
+    {"io.containerd.runtime.v2", "task"},
     {"io.containerd.grpc.v1", "version"},
     {"io.containerd.grpc.v1", "introspection"},
     {"io.containerd.grpc.v1", "namespaces"},
@@ -54,6 +55,8 @@ static const struct {
     {"io.containerd.grpc.v1", "diff"},
     {"io.containerd.grpc.v1", "leases"},
     {"io.containerd.grpc.v1", "events"},
+    {"io.containerd.grpc.v1", "tasks"},
+    {"io.containerd.ttrpc.v1", "events"},
     {"io.containerd.grpc.v1", "tasks"},
 };
 
@@ -93,6 +96,24 @@ static int plugins(struct grpc_call *call, const void *request, void *response,
     }
     return filter ? 0 : -1;
 }
+
+static int check_health(struct grpc_call *call, const void *request, void *response,
+                        struct ct_error *err)
+{
+    const Grpc__Health__V1__HealthCheckRequest *ask = request;
+    Grpc__Health__V1__HealthCheckResponse *answer = response;
+
+    (void)call;
+    if (*ask->service) {
+        return ct_refuse(err, CT_NOT_FOUND, "health of the service '%.80s'", ask->service);
+    }
+    answer->status = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+    return 0;
+}
+
+static const struct grpc_method health_methods[] = {{"Check", check_health, NULL}};
+const struct grpc_service health_service = {&grpc__health__v1__health__descriptor, health_methods,
+                                            1};
 
 static const struct grpc_method version_methods[] = {{"Version", version, NULL}};
 const struct grpc_service version_service = {
