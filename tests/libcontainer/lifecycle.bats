@@ -139,7 +139,10 @@ load lib
   run -0 bash -c 'exec 3<<<kept; "$0" --root "$1" run --preserve-fds 1 --bundle "$2" "$3"' "$PROGRAM" "$STATES" "$BUNDLE" "$ID"
   assert_output kept
   run -1 bash -c 'exec 3<&-; "$0" --root "$1" run --preserve-fds 1 --bundle "$2" "$3"' "$PROGRAM" "$STATES" "$BUNDLE" "$ID"
-  assert_output "cutaway-bundle: create '$ID': preserve descriptor 3: it is not open"
+  assert_output "cutaway-bundle: create '$ID': exec: preserve descriptor 3: it is not open"
+  # The fourth has a number that the runtime itself uses by the time it looks.
+  run -1 bash -c 'exec 3<<<kept 4<&-; "$0" --root "$1" run --preserve-fds 2 --bundle "$2" "$3"' "$PROGRAM" "$STATES" "$BUNDLE" "$ID"
+  assert_output "cutaway-bundle: create '$ID': exec: preserve descriptor 4: it is not open"
 }
 
 @test "a bundle path with blanks, newlines and more than 108 bytes works" {

@@ -57,13 +57,7 @@ static int check_request(const struct lc_create *request, const struct lc_config
     if (!c->program.terminal && request->console_socket) {
         return ct_refuse(err, CT_INVALID, "use a console socket: process.terminal is not set");
     }
-    /* Descriptors of our own would take the numbers of those that are not open. */
-    for (int fd = 3; fd < 3 + request->preserve_fds; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            return ct_refuse(err, CT_INVALID, "preserve descriptor %d: it is not open", fd);
-        }
-    }
-    return 0;
+    return lc_check_preserved(request->preserve_fds, err);
 }
 
 static int configure(struct creation *creation, struct ct_error *err)

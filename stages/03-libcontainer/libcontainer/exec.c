@@ -152,12 +152,7 @@ static int check(const struct entering *entering, struct ct_error *err)
     if (entering->program.terminal != (request->console_socket != NULL)) {
         return ct_refuse(err, CT_INVALID, "process.terminal and a console socket go together");
     }
-    for (int fd = 3; fd < 3 + request->preserve_fds; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            return ct_refuse(err, CT_INVALID, "preserve descriptor %d: it is not open", fd);
-        }
-    }
-    return 0;
+    return lc_check_preserved(request->preserve_fds, err);
 }
 
 static int prepare(struct entering *entering, struct ct_error *err)

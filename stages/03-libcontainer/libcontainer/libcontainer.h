@@ -38,7 +38,7 @@ struct lc_create {
     const char *bundle;   /* a directory; what is relative in the configuration starts here */
     const json_t *config; /* the configuration; NULL: BUNDLE/config.json is read */
     int stdio[3];         /* what the program gets as 0, 1, 2; -1: /dev/null */
-    int preserve_fds;     /* 3 … 2 + this go to the program, too */
+    int preserve_fds;     /* 3 … 2 + this, without FD_CLOEXEC, go to the program, too */
     bool own_terminal;    /* stdio is one terminal of the caller's: make it the controlling one */
     const char *console_socket; /* where the master of the container's own terminal goes:
                                    required with process.terminal, else NULL */

@@ -58,3 +58,14 @@ int lc_program_streams(const int stdio[3], int preserve, struct ct_error *err)
     }
     return ct_exec_streams(streams, preserve, err);
 }
+
+int lc_check_preserved(int preserve, struct ct_error *err)
+{
+    for (int fd = 3; fd < 3 + preserve; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || (flags & FD_CLOEXEC)) {
+            return ct_refuse(err, CT_INVALID, "preserve descriptor %d: it is not open", fd);
+        }
+    }
+    return 0;
+}

@@ -48,4 +48,9 @@ int lc_equip_program(const struct lc_program *program, pid_t pid, struct ct_erro
  * ct_exec_streams(). */
 int lc_program_streams(const int stdio[3], int preserve, struct ct_error *err);
 
+/* 3 … 2 + preserve are open, and are to outlive an execve(2). CT_INVALID. A number that was not
+ * handed over to us may be a descriptor of our own by now: those close at execve(2), and must never
+ * get inside. */
+int lc_check_preserved(int preserve, struct ct_error *err);
+
 #endif

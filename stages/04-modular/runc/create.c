@@ -82,9 +82,6 @@ static int prepare(struct making *making, bool detach, struct ct_error *err)
     if (process) {
         pass_listen_fds(process, &making->streams);
     }
-    if (runc_check_preserved(making->streams.preserve_fds, err) < 0) {
-        return -1;
-    }
     return runc_notify_prepare(making->runc, runc_args_at(making->args, 0), making->config,
                                &making->notify, err);
 }

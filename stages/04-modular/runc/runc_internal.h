@@ -109,9 +109,6 @@ struct runc_streams {
 int runc_streams_of(const struct runc_args *args, json_t *process, bool detach,
                     struct runc_streams *ret, struct ct_error *err);
 
-/* 3 … 2 + preserve were handed over to us. CT_INVALID. */
-int runc_check_preserved(int preserve, struct ct_error *err);
-
 /* notify.c: systemd's readiness, passed through. All do nothing without NOTIFY_SOCKET. */
 struct runc_notify {
     const char *host; /* NOTIFY_SOCKET; NULL: nobody wants to know */
