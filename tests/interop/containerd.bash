@@ -90,7 +90,10 @@ containerd_teardown() {
   stop_containerd TERM
   retry 10 _nothing_left || left=$(_of_test)
   [ -z "$left" ] || { echo "processes are left: $left"; return 1; }
-  ! grep -F "$HOME_OF_TEST/" /proc/self/mountinfo || return 1
+  ! grep -F "$HOME_OF_TEST/" /proc/self/mountinfo || {
+    awk -v home="$HOME_OF_TEST/" 'index($5, home) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs -r umount -l
+    return 1
+  }
   rm -rf "$HOME_OF_TEST"
 }
 _nothing_left() { ! _of_test >/dev/null; }

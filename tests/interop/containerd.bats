@@ -145,3 +145,34 @@ BUSYBOX=docker.io/library/busybox:latest
   run -0 sqlite3 -readonly "$ROOT_DIR/metadata.db" 'SELECT name FROM images; PRAGMA integrity_check; PRAGMA journal_mode'
   assert_output "$BUSYBOX"$'\nok\nwal'
 }
+
+@test "a program without gRPC can tell an event, and garbage is no event" {
+  listen_to 'namespace==own'
+  # An Any of containerd.events.TaskOOM{container_id: "web"}.
+  printf '\n\031containerd.events.TaskOOM\022\005\n\003web' |
+    "$CONTAINERD" --address "$STATE_DIR/containerd.sock" publish --topic /tasks/oom --namespace own
+  retry 10 has_heard /tasks/oom
+  run -0 heard /tasks/oom
+  assert_output 'own /tasks/oom {"container_id":"web"}'
+  run -1 "$CONTAINERD" --address "$STATE_DIR/containerd.sock" publish --topic /tasks/oom --namespace own <<<garbage
+  assert_output "cutaway-containerd: what standard input has is no event"
+  run -1 "$CONTAINERD" --address "$HOME_OF_TEST/nobody" publish --topic /x --namespace own </dev/null
+  assert_output --partial "connect to containerd at '$HOME_OF_TEST/nobody': No such file or directory (ENOENT)"
+  run -64 "$CONTAINERD" publish
+}
+
+@test "a full disk is told, and nothing is lost" {
+  stop_containerd TERM
+  mount -t tmpfs -o size=3m full "$ROOT_DIR"
+  start_containerd
+  ctr content ingest small <<<small
+  run -1 ctr content ingest large < <(head -c 4M /dev/zero)
+  assert_output --partial "No space left on device (ENOSPC)"
+  run -0 ctr content ls -q
+  assert_output "sha256:$(sha256sum <<<small | cut -d' ' -f1)"
+  restart_containerd KILL # also on a full disk
+  run -0 ctr content get "sha256:$(sha256sum <<<small | cut -d' ' -f1)"
+  assert_output small
+  stop_containerd TERM
+  umount "$ROOT_DIR"
+}

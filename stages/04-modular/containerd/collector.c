@@ -23,6 +23,7 @@
 struct collector {
     struct containerd *containerd;
     pthread_t thread;
+    pthread_mutex_t running; /* one run at a time */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool wanted, ending;
@@ -72,23 +73,38 @@ static bool is_named(struct store *store, const char *sql, const char *name)
     return !row || store_row(row, &err) != 0;
 }
 
-/* The files of a directory that no row names. */
-static int sweep(struct store *store, int dir_fd, const char *sql, struct ct_error *err)
+/* What becomes of a name that no row has, or that is not one of ours (NULL: nothing). */
+typedef void (*sweep_fn)(struct containerd *containerd, int dir_fd, const char *name);
+
+static void remove_file(struct containerd *containerd, int dir_fd, const char *name)
+{
+    (void)containerd;
+    if (unlinkat(dir_fd, name, 0) < 0) {
+        ct_warn("'%s' stays: %s", name, strerror(errno));
+    }
+}
+
+static void rename_snapshot(struct containerd *containerd, int dir_fd, const char *name)
+{
+    (void)dir_fd;
+    snapshot_discard(containerd, name);
+}
+
+/* Each name of a directory that no row has. With the transaction's lock, so that none gets one
+ * meanwhile. */
+static int sweep(struct containerd *containerd, int dir_fd, const char *sql, sweep_fn act,
+                 struct ct_error *err)
 {
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
-    struct ct_error stays = {0};
 
     if (!dir) {
         return ct_fail(err, errno, "read a directory");
     }
     while ((entry = readdir(dir))) {
-        if (*entry->d_name == '.' || is_named(store, sql, entry->d_name)) {
-            continue;
-        }
-        if (ct_remove_tree(dir_fd, entry->d_name, &stays) < 0) {
-            ct_warn("'%s' stays: %s", entry->d_name, stays.frame[0].what);
+        if (*entry->d_name != '.' && !is_named(containerd->store, sql, entry->d_name)) {
+            act(containerd, dir_fd, entry->d_name);
         }
     }
     return 0;
@@ -98,16 +114,33 @@ static int sweep_all(struct containerd *containerd, struct ct_error *err)
 {
     AUTO_TRANSACTION struct transaction work = store_begin(containerd->store);
 
-    if (sweep(work.store, containerd->blobs_fd,
-              "SELECT 1 FROM content WHERE digest = 'sha256:' || ?", err) < 0 ||
-        sweep(work.store, containerd->ingest_fd, "SELECT 1 FROM ingests WHERE file = ?", err) < 0) {
+    if (sweep(containerd, containerd->blobs_fd,
+              "SELECT 1 FROM content WHERE digest = 'sha256:' || ?", remove_file, err) < 0 ||
+        sweep(containerd, containerd->ingest_fd, "SELECT 1 FROM ingests WHERE file = ?",
+              remove_file, err) < 0) {
         return -1;
     }
-    return sweep(work.store, containerd->snapshots_fd,
-                 "SELECT 1 FROM snapshots WHERE id = CAST(? AS INTEGER)", err);
+    return sweep(containerd, containerd->snapshots_fd,
+                 "SELECT 1 FROM snapshots WHERE id = CAST(? AS INTEGER)", rename_snapshot, err);
 }
 
-static int run_once(struct containerd *containerd, struct ct_error *err)
+/* Trees take long to remove: nobody waits for the lock meanwhile. */
+static void remove_gone(struct containerd *containerd)
+{
+    int fd = openat(containerd->snapshots_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    struct ct_error err = {0};
+
+    while (dir && (entry = readdir(dir))) {
+        if (strncmp(entry->d_name, SNAPSHOT_GONE, strlen(SNAPSHOT_GONE)) == 0 &&
+            ct_remove_tree(containerd->snapshots_fd, entry->d_name, &err) < 0) {
+            ct_warn("snapshot '%s' stays: %s", entry->d_name, err.frame[0].what);
+        }
+    }
+}
+
+static int collect(struct containerd *containerd, struct ct_error *err)
 {
     {
         AUTO_TRANSACTION struct transaction work = store_begin(containerd->store);
@@ -115,7 +148,19 @@ static int run_once(struct containerd *containerd, struct ct_error *err)
             return ct_while(err, "collect what nobody needs");
         }
     }
-    return sweep_all(containerd, err);
+    if (sweep_all(containerd, err) < 0) {
+        return -1;
+    }
+    remove_gone(containerd);
+    return 0;
+}
+
+static int run_once(struct collector *collector, struct ct_error *err)
+{
+    (void)pthread_mutex_lock(&collector->running);
+    int result = collect(collector->containerd, err);
+    (void)pthread_mutex_unlock(&collector->running);
+    return result;
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -140,7 +185,7 @@ static void *run(void *argument)
         collector->wanted = false;
         (void)pthread_mutex_unlock(&collector->lock);
         struct ct_error err = {0};
-        if (!ending && run_once(collector->containerd, &err) < 0) {
+        if (!ending && run_once(collector, &err) < 0) {
             ct_warn("nothing was collected: %s", err.frame[0].what);
         }
         (void)pthread_mutex_lock(&collector->lock);
@@ -155,6 +200,18 @@ static int prepare_views(struct store *store, struct ct_error *err)
     return store_script(store, containerd_reachable, err) < 0 ? -1 : store_commit(&work, err);
 }
 
+/* What a kill has left, before anybody makes something that has no name yet. A full disk must not
+ * keep us from serving: whoever wants to make room needs us. */
+static void first_run(struct collector *collector)
+{
+    struct ct_error err = {0};
+    char line[1024];
+
+    if (run_once(collector, &err) < 0) {
+        ct_warn("nothing was collected: %s", ct_error_render(&err, line, sizeof(line)));
+    }
+}
+
 struct collector *collector_open(struct containerd *containerd, struct ct_error *err)
 {
     struct collector *collector = calloc(1, sizeof(*collector));
@@ -163,12 +220,14 @@ struct collector *collector_open(struct containerd *containerd, struct ct_error 
         return ct_fail_null(err, ENOMEM, "start the collector");
     }
     collector->containerd = containerd;
+    (void)pthread_mutex_init(&collector->running, NULL);
     (void)pthread_mutex_init(&collector->lock, NULL);
     (void)pthread_cond_init(&collector->changed, NULL);
-    /* What a kill has left, before anybody makes something that has no name yet. */
-    int failed = prepare_views(containerd->store, err) < 0 || run_once(containerd, err) < 0
-                     ? -1
-                     : pthread_create(&collector->thread, NULL, run, collector);
+    int failed = prepare_views(containerd->store, err) < 0 ? -1 : 0;
+    if (!failed) {
+        first_run(collector);
+        failed = pthread_create(&collector->thread, NULL, run, collector);
+    }
     if (failed) {
         free(collector);
         return failed < 0 ? NULL : ct_fail_null(err, failed, "start the collector");
@@ -199,7 +258,7 @@ void collector_note(struct collector *collector)
 int collector_after(struct collector *collector, bool sync, struct ct_error *err)
 {
     if (sync) {
-        return run_once(collector->containerd, err);
+        return run_once(collector, err);
     }
     collector_note(collector);
     return 0;

@@ -103,7 +103,9 @@ int ingest_abort(struct grpc_call *call, const void *request, void *response, st
 
 /* In a transaction: its directories. parent 0: none. */
 int snapshot_make(struct containerd *containerd, int64_t id, int64_t parent, struct ct_error *err);
-void snapshot_discard(struct containerd *containerd, int64_t id);
+/* Its row has gone. Gives the directory a name by which the collector finds and removes it. */
+#define SNAPSHOT_GONE ".gone-"
+void snapshot_discard(struct containerd *containerd, const char *name);
 int snapshot_sync(struct containerd *containerd, int64_t id, struct ct_error *err);
 /* How to mount it, in pool. parents: nearest first. */
 Containerd__Types__Mount *snapshot_mount_of(const struct containerd *containerd, int64_t id,

@@ -11,6 +11,7 @@
 
 #include "containerd_options.h"
 #include "listen.h"
+#include "publish.h"
 
 #include "file.h"
 #include "log.h"
@@ -241,6 +242,13 @@ int main(int argc, char **argv)
     struct ct_error err = {0};
 
     options_parse(argc, argv, &options);
+    if (options.publish) {
+        if (publish_event(options.address, options.namespace_, options.topic, &err) < 0) {
+            ct_error_print(stderr, "cutaway-containerd", &err);
+            return 1;
+        }
+        return 0;
+    }
     (void)umask(0022);             /* what is ours alone lies below directories of mode 0700 */
     (void)mallopt(M_ARENA_MAX, 2); /* see cutawayd: an arena a thread would hold much more */
     int result = run(&containerd, &options, &err);

@@ -9,7 +9,7 @@
  */
 #include "containerd_internal.h"
 
-#include "log.h"
+#include "file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -69,15 +69,13 @@ int snapshot_make(struct containerd *containerd, int64_t id, int64_t parent, str
     return make_root(dir, parent ? &below : NULL, err);
 }
 
-void snapshot_discard(struct containerd *containerd, int64_t id)
+void snapshot_discard(struct containerd *containerd, const char *name)
 {
-    struct ct_error err = {0};
-    char name[32];
+    char random[17];
 
-    (void)snprintf(name, sizeof(name), "%" PRId64, id);
-    if (ct_remove_tree(containerd->snapshots_fd, name, &err) < 0) {
-        ct_warn("snapshot %s: its files stay for the collector: %s", name, err.frame[0].what);
-    }
+    ct_random_hex(random, 8);
+    CT_AUTO_FREE char *gone = ct_printf(SNAPSHOT_GONE "%s-%s", name, random);
+    (void)renameat(containerd->snapshots_fd, name, containerd->snapshots_fd, gone);
 }
 
 int snapshot_sync(struct containerd *containerd, int64_t id, struct ct_error *err)

@@ -317,7 +317,8 @@ static int remove_snapshot(struct grpc_call *call, const void *request, void *re
     if (!row.info || delete_row(call, ask->key, err) < 0 || store_commit(&work, err) < 0) {
         return ct_while(err, "remove snapshot '%.120s'", ask->key);
     }
-    snapshot_discard(containerd, row.id);
+    CT_AUTO_FREE char *name = ct_printf("%lld", (long long)row.id);
+    snapshot_discard(containerd, name);
     Containerd__Events__SnapshotRemove event = CONTAINERD__EVENTS__SNAPSHOT_REMOVE__INIT;
     event.key = ask->key;
     bus_publish(containerd->bus, namespace_of(call), "/snapshot/remove", &event.base);

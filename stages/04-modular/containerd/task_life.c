@@ -110,14 +110,15 @@ static int start_shim(struct task *task, const struct task_wanted *wanted, struc
         return -1;
     }
     /* Written first: after a kill in the next line it says who cleans up. */
-    if (bundle_write(task, "shim-binary-path", task->program, err) == 0) {
-        task->socket =
-            shim_start(task, ask->options ? ask->options : container->runtime->options, err);
-    }
-    if (!task->socket || task_watch(task, err) < 0) {
+    if (bundle_write(task, "shim-binary-path", task->program, err) < 0) {
         return -1;
     }
-    return 0;
+    char *socket = shim_start(task, ask->options ? ask->options : container->runtime->options, err);
+    if (!socket) {
+        return -1;
+    }
+    task_serve_at(task, socket);
+    return task_watch(task, err);
 }
 
 static int create_in_shim(struct task *task, const struct task_wanted *wanted, int cancel_fd,

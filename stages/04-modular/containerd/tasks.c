@@ -132,6 +132,15 @@ struct task *task_add(struct containerd *containerd, const char *space, const ch
     return task;
 }
 
+void task_serve_at(struct task *task, char *socket)
+{
+    struct tasks *tasks = task->containerd->tasks;
+
+    (void)pthread_mutex_lock(&tasks->lock);
+    task->socket = socket;
+    (void)pthread_mutex_unlock(&tasks->lock);
+}
+
 void task_drop(struct task *task)
 {
     struct tasks *tasks = task->containerd->tasks;
@@ -307,7 +316,7 @@ static void adopt(struct containerd *containerd, const char *space, const char *
         return;
     }
     task->program = bundle_read(task, "shim-binary-path");
-    task->socket = saved_socket(task);
+    task_serve_at(task, saved_socket(task));
     if (greet(task, &err) == 0) {
         ct_info("found a running shim namespace=%s id=%s", space, id);
     } else if (task_leave(task)) {

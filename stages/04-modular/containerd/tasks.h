@@ -69,6 +69,8 @@ struct task **tasks_of(struct containerd *containerd, const char *space, size_t 
 /* A new one in the list, not ready yet. NULL: CT_EXISTS. */
 struct task *task_add(struct containerd *containerd, const char *space, const char *id,
                       struct ct_error *err);
+/* Its shim serves there (given away): from now on others can ask it. */
+void task_serve_at(struct task *task, char *socket);
 /* Out of the list. */
 void task_drop(struct task *task);
 /* False: somebody else does already. */
