@@ -35,7 +35,7 @@ _set_cutaway_array() {
   if [ "$STAGE" = 01 ]; then CUTAWAY+=(--root "$ROOT"); fi
 }
 
-# ---- containerd, from stage 04 on: one for all tests of a file ----
+# ---- containerd, from stage 04 on: one for all tests of a file. Docker's, or with BEHIND=ours our own ----
 
 setup_file() { if ((10#$STAGE >= 4)); then start_containerd; fi; }
 teardown_file() { if [ -n "${CONTAINERD:-}" ]; then stop_containerd; fi; }
@@ -44,6 +44,17 @@ teardown_file() { if [ -n "${CONTAINERD:-}" ]; then stop_containerd; fi; }
 start_containerd() {
   CONTAINERD_HOME=$(mktemp -d "${TMPDIR:-/tmp}/cd.XXXXXX")
   export CONTAINERD CONTAINERD_HOME CONTAINERD_SOCKET=$CONTAINERD_HOME/containerd.sock
+  if [ "${BEHIND:-}" = ours ]; then
+    "$BUILD/stages/04-modular/cutaway-containerd" --root "$CONTAINERD_HOME/root" --state "$CONTAINERD_HOME/state" \
+      --address "$CONTAINERD_SOCKET" >"$CONTAINERD_HOME/log" 2>&1 3>&- &
+  else
+    start_dockers_containerd
+  fi
+  CONTAINERD=$!
+  retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd does not answer: $(cat "$CONTAINERD_HOME/log")"
+}
+
+start_dockers_containerd() {
   cat >"$CONTAINERD_HOME/config.toml" <<END
 version = 2
 root = "$CONTAINERD_HOME/root"
@@ -53,8 +64,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 address = "$CONTAINERD_SOCKET"
 END
   containerd --config "$CONTAINERD_HOME/config.toml" >"$CONTAINERD_HOME/log" 2>&1 3>&- &
-  CONTAINERD=$!
-  retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd does not answer: $(cat "$CONTAINERD_HOME/log")"
 }
 
 # What tests left in it is a leak.
