@@ -2,7 +2,7 @@
  * tar_maker.h - small tar archives in memory, honest and hostile, for tests.
  *
  * Room:       tests.
- * Called by:  test_snapshots.c, test_images.c.
+ * Called by:  test_snapshots.c, test_images.c, test_upper.c.
  */
 #ifndef TAR_MAKER_H
 #define TAR_MAKER_H
