@@ -217,9 +217,21 @@ static int serve(struct containerd *containerd, const struct options *options,
     return 0;
 }
 
+/* For clients that trace without BPF: their recorder makes its files in RUN/trace, and STATE lies
+ * in RUN. */
+static void collect_spans(const char *state)
+{
+    struct ct_error err = {0};
+    CT_AUTO_FREE char *run = ct_strdup(state);
+
+    *strrchr(run, '/') = '\0';
+    if (*run && ct_span_collect(run, &err) < 0) {
+        ct_info("spans for clients are not collected: %s", err.frame[0].what);
+    }
+}
+
 static int run(struct containerd *containerd, const struct options *options, struct ct_error *err)
 {
-    struct ct_error ignored = {0};
     sigset_t signals;
 
     block_signals(&signals);
@@ -230,7 +242,7 @@ static int run(struct containerd *containerd, const struct options *options, str
     if (lock < 0 || open_parts(containerd, err) < 0) {
         return -1;
     }
-    (void)ct_span_collect(containerd->state, &ignored); /* without it, spans are not recorded */
+    collect_spans(containerd->state);
     return serve(containerd, options, &signals, err);
 }
 
