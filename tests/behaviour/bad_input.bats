@@ -135,6 +135,17 @@ monitor_of() {
   refute_output
 }
 
+# In stage 04 the daemon is not alone: containerd and shims go with the machine, too.
+_end_programs_of_the_daemon() {
+  local dir
+  for dir in /proc/[0-9]*; do
+    if { tr '\0' ' ' <"$dir/cmdline"; } 2>/dev/null | grep -F -e "$RUN/containerd" >/dev/null; then
+      kill -KILL "${dir#/proc/}"
+      retry 10 bash -c '[ ! -e "$0/root/." ]' "$dir"
+    fi
+  done
+}
+
 @test "after a reboot nothing runs, nothing is lost, and all starts again" {
   cutaway run -d --name web -v data:/data busybox sh -c 'echo run >>/data/runs; sleep 60'
   retry 10 cutaway exec web test -s /data/runs
@@ -146,6 +157,7 @@ monitor_of() {
   kill -KILL "$starter" "$pid" 2>/dev/null || true
   retry 10 bash -c '[ ! -e "/proc/$0" ]' "$pid"
   if [ -n "${DAEMON:-}" ]; then stop_daemon KILL || true; fi
+  _end_programs_of_the_daemon
   rm -rf "$RUN"
   find /sys/fs/cgroup -depth -type d -name "*$(cat "$HOME_OF_TEST/id")*" -exec rmdir {} + 2>/dev/null || true
   if [ -n "${DAEMON:-}" ]; then start_daemon; fi

@@ -35,26 +35,15 @@ _set_cutaway_array() {
   if [ "$STAGE" = 01 ]; then CUTAWAY+=(--root "$ROOT"); fi
 }
 
-# ---- containerd, from stage 04 on: one for all tests of a file. Docker's, or with BEHIND=ours our own ----
+# ---- Docker's containerd in the place of the one that a daemon of stage 04 has of its own: BEHIND=docker ----
 
-setup_file() { if ((10#$STAGE >= 4)); then start_containerd; fi; }
+setup_file() { if [ "${BEHIND:-}" = docker ]; then start_containerd; fi; }
 teardown_file() { if [ -n "${CONTAINERD:-}" ]; then stop_containerd; fi; }
 
 # start_containerd: sets CONTAINERD, its pid, and CONTAINERD_SOCKET. Everything of it is in $CONTAINERD_HOME.
 start_containerd() {
   CONTAINERD_HOME=$(mktemp -d "${TMPDIR:-/tmp}/cd.XXXXXX")
   export CONTAINERD CONTAINERD_HOME CONTAINERD_SOCKET=$CONTAINERD_HOME/containerd.sock
-  if [ "${BEHIND:-}" = ours ]; then
-    "$BUILD/stages/04-modular/cutaway-containerd" --root "$CONTAINERD_HOME/root" --state "$CONTAINERD_HOME/state" \
-      --address "$CONTAINERD_SOCKET" >"$CONTAINERD_HOME/log" 2>&1 3>&- &
-  else
-    start_dockers_containerd
-  fi
-  CONTAINERD=$!
-  retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd does not answer: $(cat "$CONTAINERD_HOME/log")"
-}
-
-start_dockers_containerd() {
   cat >"$CONTAINERD_HOME/config.toml" <<END
 version = 2
 root = "$CONTAINERD_HOME/root"
@@ -64,6 +53,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 address = "$CONTAINERD_SOCKET"
 END
   containerd --config "$CONTAINERD_HOME/config.toml" >"$CONTAINERD_HOME/log" 2>&1 3>&- &
+  CONTAINERD=$!
+  retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd does not answer: $(cat "$CONTAINERD_HOME/log")"
 }
 
 # What tests left in it is a leak.
@@ -83,7 +74,7 @@ start_daemon() {
   local programs=("$BUILD"/stages/"$STAGE"-*/cutawayd)
   local options=(--root "$ROOT" --run "$RUN")
   [ -z "${CONTAINERD_SOCKET:-}" ] || options+=(--containerd "$CONTAINERD_SOCKET")
-  env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_DEBUG -u CUTAWAY_LOG \
+  env -u CUTAWAY_ROOT -u CUTAWAY_RUN -u CUTAWAY_DEBUG -u CUTAWAY_LOG -u CUTAWAY_CONTAINERD \
     "${programs[0]}" "${options[@]}" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
   DAEMON=$!
   retry 20 _daemon_answers || fail "the daemon does not answer: $(cat "$HOME_OF_TEST/log")"

@@ -7,12 +7,10 @@
 
 load lib
 
-# Cells start daemons of their own; what stage 04 shares in the behaviour suite is not wanted.
 setup_file() {
   export MATRIX=${MATRIX:-$BATS_FILE_TMPDIR/matrix.tsv}
   : >"$MATRIX"
 }
-teardown_file() { :; }
 
 setup() {
   HOME_OF_TEST=$(mktemp -d "${TMPDIR:-/tmp}/ct.XXXXXX")
@@ -58,6 +56,12 @@ our_daemon() {
   cell "cutawayd" "containerd"
   start_containerd
   our_daemon 04
+  docker_life "${CUTAWAY[@]}"
+}
+
+@test "our daemon -> our containerd" {
+  cell "cutawayd" "cutaway-containerd"
+  our_daemon 04 # starts it
   docker_life "${CUTAWAY[@]}"
 }
 

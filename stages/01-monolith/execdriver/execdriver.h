@@ -127,6 +127,15 @@ int exec_driver_use(const char *name, struct ct_error *err);
  * nobody. */
 int exec_driver_reach(const char *address, struct ct_error *err);
 
+/*
+ * exec_driver_begin, exec_driver_end - for a daemon, once each: whatever program the driver asks
+ * runs from here on, unless it runs already or exec_driver_reach() named another's; at the end it
+ * goes, if nothing needs it any more. root, run: the daemon's directories. Most drivers need
+ * nothing.
+ */
+int exec_driver_begin(const char *root, const char *run, struct ct_error *err);
+void exec_driver_end(void);
+
 /* "lxc", and what it drives: "lxc-start 5.0.2" (owned by the caller; NULL when it is missing, err
  * says how to get it). */
 const char *exec_driver_name(void);

@@ -56,6 +56,7 @@ struct daemon {
     struct options options;
     const char *run; /* borrowed, absolute */
     struct engine *engine;
+    bool began; /* exec_driver_begin() */
     struct server *servers[HOSTS_MAX];
     size_t n_servers;
     char *unix_paths[HOSTS_MAX]; /* to be removed at the end */
@@ -252,6 +253,10 @@ static int run_daemon(struct daemon *daemon, int n_inherited, struct ct_error *e
         return -1;
     }
     collect_spans(run);
+    if (exec_driver_begin(root, run, err) < 0) {
+        return -1;
+    }
+    daemon->began = true;
     if (recover_containers(daemon->engine, err) < 0 || serve_all(daemon, n_inherited, err) < 0) {
         return -1;
     }
@@ -278,6 +283,9 @@ int main(int argc, char **argv)
     (void)mallopt(M_ARENA_MAX, 2);
     int result = run_daemon(&daemon, n_inherited, &err);
     stop_serving(&daemon);
+    if (daemon.began) {
+        exec_driver_end();
+    }
     engine_close(daemon.engine);
     if (result < 0) {
         ct_error_print(stderr, "cutawayd", &err);

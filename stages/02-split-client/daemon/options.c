@@ -49,7 +49,7 @@ static const struct argp_option option_table[] = {
      "04 containerd",
      0},
     {"containerd", OPTION_CONTAINERD, "SOCKET", 0,
-     "From stage 04 on: where containerd listens (default /run/containerd/containerd.sock)", 0},
+     "From stage 04 on: where containerd listens; without it the daemon has one of its own", 0},
     {"log-level", 'l', "LEVEL", 0, "debug, info, warn (default) or error", 0},
     {"man", OPTION_MAN, NULL, OPTION_HIDDEN, "Print the manual page", 0},
     {0},

@@ -14,6 +14,8 @@
 #define exec_adopt                lxc_adopt
 #define exec_create               lxc_create
 #define exec_delete               lxc_delete
+#define exec_driver_begin         lxc_driver_begin
+#define exec_driver_end           lxc_driver_end
 #define exec_driver_check         lxc_driver_check
 #define exec_driver_has_terminals lxc_driver_has_terminals
 #define exec_driver_name          lxc_driver_name

@@ -83,6 +83,7 @@ void tasks_judge_program(struct ct_error *err)
         {"executable file not found", CT_NO_PROGRAM}, {"no such file or directory", CT_NO_PROGRAM},
         {"permission denied", CT_CANNOT_RUN},         {"is a directory", CT_CANNOT_RUN},
         {"exec format error", CT_CANNOT_RUN},         {"not a directory", CT_CANNOT_RUN},
+        {"argument list too long", CT_CANNOT_RUN},
     };
     char line[1024];
 

@@ -74,3 +74,8 @@ char *tasks_init_program(void)
     }
     return program;
 }
+
+char *tasks_server_program(void)
+{
+    return find(".", "cutaway-containerd");
+}

@@ -7,7 +7,7 @@
  *   job.c      a task from its creation to     control.c  signals, limits, processes, terminal
  *              its end, and after a restart    stdio.c    the program's ends as paths
  *   process.c  one more process in a task      metrics.c  what a task uses
- *   programs.c where the other boxes are
+ *   programs.c where the other boxes are       server.c   containerd, if nobody started one
  */
 #ifndef TASKS_INTERNAL_H
 #define TASKS_INTERNAL_H
@@ -71,6 +71,7 @@ int tasks_reopen_pipe(pid_t holder, uint64_t inode);
 char *tasks_in_path(const char *name);
 char *tasks_runtime_program(void);
 char *tasks_init_program(void);
+char *tasks_server_program(void);
 
 /* ---- process.c ------------------------------------------------------------------------------ */
 
