@@ -83,9 +83,10 @@ end_dockerd() {
 
 # ---- through containerd's own client ----
 
-# containerd_is SOCKET: `ctr` then speaks to it, in a namespace of this test's.
+# containerd_is SOCKET: `ctr` then speaks to it, in a namespace of this test's: runtimes of all containerds keep
+# their states in one place.
 containerd_is() {
-  CTR=(ctr --address "$1" --namespace cell)
+  CTR=(ctr --address "$1" --namespace "cell-${HOME_OF_TEST##*.}")
   "${CTR[@]}" images import "$BUILD/tools/busybox.tar" >/dev/null 3>&-
   IMAGE=$("${CTR[@]}" images ls -q | head -n 1)
 }
