@@ -171,3 +171,25 @@ shim_of() {
   assert_output 137
   docker rm job web
 }
+
+@test "our runc at the bottom, Docker's shim between" {
+  run -4 ctr run --rm --runc-binary "$BUILD/stages/04-modular/runc/cutaway-runc" "$BUSYBOX" one sh -c 'echo hello; exit 4'
+  assert_output hello
+}
+
+@test "many at a time: each has its own exit code, and nothing is left" {
+  local i pids=() codes=""
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    ctr run --rm "$BUSYBOX" "job$i" sh -c "exit $i" &
+    pids+=($!)
+  done
+  for i in "${pids[@]}"; do
+    wait "$i" && codes+=" 0" || codes+=" $?"
+  done
+  assert_equal "$codes" " 1 2 3 4 5 6 7 8 9 10 11 12"
+  run -0 ctr containers ls -q
+  assert_output ""
+  run -0 sqlite3 -readonly "$ROOT_DIR/metadata.db" "SELECT count(*) FROM snapshots WHERE kind <> 3; SELECT count(*) FROM leases"
+  assert_output $'0\n0'
+  run -1 grep "stays" "$HOME_OF_TEST/log"
+}
