@@ -36,6 +36,10 @@ shim_of() {
   done
 }
 
+has_no_shim() {
+  [ -z "$(shim_of "$1")" ]
+}
+
 @test "run, with output, exit code, and nothing left" {
   run -0 ctr run --rm "$BUSYBOX" one echo hello
   assert_output hello
@@ -192,4 +196,24 @@ shim_of() {
   run -0 sqlite3 -readonly "$ROOT_DIR/metadata.db" "SELECT count(*) FROM snapshots WHERE kind <> 3; SELECT count(*) FROM leases"
   assert_output $'0\n0'
   run -1 grep "stays" "$HOME_OF_TEST/log"
+}
+
+@test "killed between a shim's start and its container, the next containerd sends the shim away" {
+  # A shim whose `start` kills who called it, once the address is told.
+  cat >"$HOME_OF_TEST/shim" <<'END'
+#!/bin/bash
+containerd-shim-runc-v2 "$@" || exit
+[ "${*: -1}" != start ] || kill -KILL "$PPID"
+END
+  chmod +x "$HOME_OF_TEST/shim"
+  run ctr run --rm --runtime "$HOME_OF_TEST/shim" "$BUSYBOX" web true
+  wait "$CONTAINERD_PID" || true
+  CONTAINERD_PID=
+  [ -n "$(shim_of web)" ]
+  start_containerd
+  run -0 ctr tasks ls -q
+  assert_output ""
+  retry 10 has_no_shim web
+  run -0 find "$STATE_DIR/io.containerd.runtime.v2.task" -mindepth 2
+  assert_output ""
 }

@@ -290,6 +290,23 @@ static char *saved_socket(const struct task *task)
     return address && strncmp(address, "unix:///", 8) == 0 ? ct_strdup(address + 7) : NULL;
 }
 
+/* A shim without a container: we were killed before it was asked to make one. It leaves. */
+static int check_container(struct task *task, struct ct_error *err)
+{
+    Containerd__Task__V2__StateRequest request = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
+    Containerd__Task__V2__ShutdownRequest leave = CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+    struct ct_error why = {0};
+
+    request.id = leave.id = task->id;
+    if (shim_ask(task, "State", &request, LOAD_MS, -1, NULL, &why) == 0 ||
+        why.kind != CT_NOT_FOUND) {
+        return 0;
+    }
+    *err = why;
+    (void)shim_ask(task, "Shutdown", &leave, LOAD_MS, -1, NULL, &why);
+    return -1;
+}
+
 static int greet(struct task *task, struct ct_error *err)
 {
     Containerd__Task__V2__ConnectRequest request = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
@@ -299,10 +316,12 @@ static int greet(struct task *task, struct ct_error *err)
     if (!task->socket) {
         return ct_refuse(err, CT_NOT_FOUND, "the shim has no address");
     }
-    if (shim_ask(task, "Connect", &request, LOAD_MS, -1, NULL, err) < 0) {
+    /* First, because a shim that has only begun waits for a reader of its log. */
+    task->log_fd = open(log, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (shim_ask(task, "Connect", &request, LOAD_MS, -1, NULL, err) < 0 ||
+        check_container(task, err) < 0) {
         return -1;
     }
-    task->log_fd = open(log, O_RDWR | O_NONBLOCK | O_CLOEXEC); /* without it, its log is lost */
     return task_watch(task, err);
 }
 
