@@ -13,7 +13,12 @@ CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$CHECKOUT/build}
 CONTAINERD=$BUILD/stages/04-modular/cutaway-containerd
 
+# It makes the streams' FIFOs in /run/containerd and forgets those of detached ones, so they are put into the test's folder.
 ctr() {
+  case "$1 ${2:-}" in
+    run\ *) set -- run --fifo-dir "$HOME_OF_TEST/fifo" "${@:2}" ;;
+    tasks\ exec) set -- tasks exec --fifo-dir "$HOME_OF_TEST/fifo" "${@:3}" ;;
+  esac
   command ctr --timeout 30s -a "$STATE_DIR/containerd.sock" "$@" 3>&-
 }
 
