@@ -43,6 +43,18 @@ Google__Protobuf__Timestamp *timestamp_of(int64_t unix_ns, struct pool *pool)
     return time;
 }
 
+Google__Protobuf__Timestamp *timestamp_copy(const Google__Protobuf__Timestamp *of,
+                                            struct pool *pool)
+{
+    if (!of) {
+        return NULL;
+    }
+    Google__Protobuf__Timestamp *time = message_new(&google__protobuf__timestamp__descriptor, pool);
+    time->seconds = of->seconds;
+    time->nanos = of->nanos;
+    return time;
+}
+
 Google__Protobuf__Any *any_of(char *type, ProtobufCBinaryData value, struct pool *pool)
 {
     if (!*type) {

@@ -111,6 +111,10 @@ void *message_new(const ProtobufCMessageDescriptor *type, struct pool *pool);
 /* Adds to an array that grows by doubling; *items and its elements are in pool's keeping. */
 void list_add(void ***items, size_t *n, void *item, struct pool *pool);
 Google__Protobuf__Timestamp *timestamp_of(int64_t unix_ns, struct pool *pool);
+/* Another's, which may be any: "no time" of a shim in Go is the year 1, too long ago for a number
+ * of nanoseconds. NULL stays NULL. */
+Google__Protobuf__Timestamp *timestamp_copy(const Google__Protobuf__Timestamp *of,
+                                            struct pool *pool);
 /* NULL when type is "". */
 Google__Protobuf__Any *any_of(char *type, ProtobufCBinaryData value, struct pool *pool);
 /* containerd's names for things: [A-Za-z0-9] and single separators [._-] between them, at most 76.

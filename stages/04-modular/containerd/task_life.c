@@ -207,10 +207,7 @@ int task_delete(struct task *task, int cancel_fd,
     const Containerd__Task__V2__DeleteResponse *response = (void *)answer;
     ret->pid = response->pid;
     ret->exit_status = response->exit_status;
-    if (response->exited_at) {
-        ret->exited_at = timestamp_of(
-            response->exited_at->seconds * 1000000000 + response->exited_at->nanos, pool);
-    }
+    ret->exited_at = timestamp_copy(response->exited_at, pool);
     protobuf_c_message_free_unpacked(answer, NULL);
     if (task_leave(task)) {
         end_shim(task);

@@ -169,10 +169,7 @@ static int delete_process(struct grpc_call *call, const void *request, void *res
     answer->id = ask->exec_id;
     answer->pid = deleted->pid;
     answer->exit_status = deleted->exit_status;
-    if (deleted->exited_at) {
-        answer->exited_at = timestamp_of(
-            deleted->exited_at->seconds * 1000000000 + deleted->exited_at->nanos, grpc_pool(call));
-    }
+    answer->exited_at = timestamp_copy(deleted->exited_at, grpc_pool(call));
     protobuf_c_message_free_unpacked(message, NULL);
     return 0;
 }
@@ -193,10 +190,7 @@ static int wait_for(struct grpc_call *call, const void *request, void *response,
     }
     const Containerd__Task__V2__WaitResponse *ended = (void *)message;
     answer->exit_status = ended->exit_status;
-    if (ended->exited_at) {
-        answer->exited_at = timestamp_of(
-            ended->exited_at->seconds * 1000000000 + ended->exited_at->nanos, grpc_pool(call));
-    }
+    answer->exited_at = timestamp_copy(ended->exited_at, grpc_pool(call));
     protobuf_c_message_free_unpacked(message, NULL);
     return 0;
 }
