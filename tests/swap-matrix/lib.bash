@@ -121,6 +121,8 @@ ctr_life() {
   kill "$teller"
   did events
   "${CTR[@]}" images rm "$IMAGE" >/dev/null
+  # ctr's control groups are /NAMESPACE/ID, and nobody removes the upper one.
+  find /sys/fs/cgroup -depth -type d -name "cell-${HOME_OF_TEST##*.}" -exec rmdir {} + 2>/dev/null || true
 }
 
 # our_containerd: as start_containerd of the behaviour suite, with ours.
