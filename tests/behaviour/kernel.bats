@@ -136,7 +136,7 @@ END
   cutaway create --name web -m 64m --memory-swappiness 10 --oom-kill-disable busybox sleep 60
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     run ! cutaway start web
-    assert_output --partial "cgroup v2"
+    assert_output --partial "version 2 of cgroups"
   else
     cutaway start web
     run -0 cgroup_file web memory memory.swappiness x
