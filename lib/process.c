@@ -82,6 +82,26 @@ static int place_stdio(const int stdio[3])
     return 0;
 }
 
+/* What becomes 3, 4 …: by copies above all of them, for the same reason. dup2() lets them stay open
+ * at exec. */
+static int place_more(const int *more, size_t n)
+{
+    int copies[CT_SPAWN_MORE_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = i < CT_SPAWN_MORE_MAX ? fcntl(more[i], F_DUPFD_CLOEXEC, 3 + (int)n) : -1;
+        if (copies[i] < 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (dup2(copies[i], 3 + (int)i) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* Everything else closes at exec; what is to be kept does not. */
 static int keep_only(const int *keep, size_t n)
 {
@@ -126,6 +146,7 @@ _Noreturn static void become(const struct ct_spawn *spawn, const char *program, 
         (void)setsid(); /* fails only for a group leader, which a new child never is */
     }
     bool ready = place_stdio(spawn->stdio) == 0 && keep_only(spawn->keep, spawn->n_keep) == 0 &&
+                 place_more(spawn->more, spawn->n_more) == 0 &&
                  (!spawn->cwd || chdir(spawn->cwd) == 0) &&
                  (!spawn->no_inheritable || forget_inheritable() == 0) &&
                  (!spawn->death_signal || prctl(PR_SET_PDEATHSIG, spawn->death_signal) == 0);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define CT_SPAWN_MORE_MAX 8
+
 struct ct_spawn {
     const char *path;        /* program; NULL: argv[0] looked up in PATH */
     const char *const *argv; /* NULL-terminated */
@@ -20,6 +22,8 @@ struct ct_spawn {
     int stdio[3];            /* what becomes 0, 1, 2; -1: /dev/null */
     const int *keep;         /* further descriptors the child inherits under the same number … */
     size_t n_keep;           /* … all others are closed */
+    const int *more;         /* without keep: what becomes 3, 4 …, at most CT_SPAWN_MORE_MAX */
+    size_t n_more;
     bool new_session;        /* setsid(2): survives our terminal */
     bool no_inheritable;     /* without inheritable capabilities, but for ambient ones */
     int death_signal;        /* PR_SET_PDEATHSIG, 0: none */

@@ -66,6 +66,8 @@ size_t ttrpc_server_peers(const struct ttrpc_server *server);
 void ttrpc_server_flush(struct ttrpc_server *server, int timeout_ms);
 
 void *ttrpc_context(const struct ttrpc_call *call);
+/* The request again, for an answer that comes later. */
+const void *ttrpc_request_of(const struct ttrpc_call *call);
 /* Of the request; borrowed, NULL when absent. */
 const char *ttrpc_metadata(const struct ttrpc_call *call, const char *key);
 /* How long the caller still waits, in ms; -1: for ever. When that has passed it has had an answer

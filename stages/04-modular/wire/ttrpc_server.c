@@ -145,6 +145,11 @@ void *ttrpc_context(const struct ttrpc_call *call)
     return call->context;
 }
 
+const void *ttrpc_request_of(const struct ttrpc_call *call)
+{
+    return call->request;
+}
+
 const char *ttrpc_metadata(const struct ttrpc_call *call, const char *key)
 {
     for (size_t i = 0; i < call->envelope->n_metadata; i++) {
