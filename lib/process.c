@@ -88,8 +88,12 @@ static int place_more(const int *more, size_t n)
 {
     int copies[CT_SPAWN_MORE_MAX];
 
+    if (n > CT_SPAWN_MORE_MAX) {
+        errno = E2BIG;
+        return -1;
+    }
     for (size_t i = 0; i < n; i++) {
-        copies[i] = i < CT_SPAWN_MORE_MAX ? fcntl(more[i], F_DUPFD_CLOEXEC, 3 + (int)n) : -1;
+        copies[i] = fcntl(more[i], F_DUPFD_CLOEXEC, 3 + (int)n);
         if (copies[i] < 0) {
             return -1;
         }

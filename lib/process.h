@@ -24,9 +24,9 @@ struct ct_spawn {
     size_t n_keep;           /* … all others are closed */
     const int *more;         /* without keep: what becomes 3, 4 …, at most CT_SPAWN_MORE_MAX */
     size_t n_more;
-    bool new_session;        /* setsid(2): survives our terminal */
-    bool no_inheritable;     /* without inheritable capabilities, but for ambient ones */
-    int death_signal;        /* PR_SET_PDEATHSIG, 0: none */
+    bool new_session;    /* setsid(2): survives our terminal */
+    bool no_inheritable; /* without inheritable capabilities, but for ambient ones */
+    int death_signal;    /* PR_SET_PDEATHSIG, 0: none */
 };
 
 struct ct_process {
