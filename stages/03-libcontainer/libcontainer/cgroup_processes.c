@@ -8,12 +8,16 @@
 #include "cgroups_internal.h"
 
 #include "cleanup.h"
+#include "file.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -257,4 +261,39 @@ uint64_t lc_cgroup_oom_kills(const struct lc_cgroup *cgroup)
         memory, memory->path, memory->v2 ? "memory.events" : "memory.oom_control", &ignored);
     (void)(text && lc_text_number(text, "oom_kill", &kills));
     return kills;
+}
+
+/* cgroup-v1/memory.rst, "OOM Control": "<eventfd> <memory.oom_control>" in cgroup.event_control. */
+static int watch_v1(struct lc_group *memory, struct ct_error *err)
+{
+    CT_AUTO_CLOSE int control =
+        lc_group_open(memory, memory->path, "memory.oom_control", O_RDONLY | O_CLOEXEC, err);
+    CT_AUTO_CLOSE int events = control < 0
+                                   ? -1
+                                   : lc_group_open(memory, memory->path, "cgroup.event_control",
+                                                   O_WRONLY | O_CLOEXEC, err);
+    if (events < 0) {
+        return -1;
+    }
+    CT_AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CT_AUTO_FREE char *text = ct_printf("%d %d", fd, control);
+    if (fd < 0 || ct_write_all(events, text, strlen(text)) < 0) {
+        return ct_fail(err, errno, "watch memory of '%.80s'", memory->path);
+    }
+    return ct_steal_fd(&fd);
+}
+
+int lc_cgroup_watch_oom(const struct lc_cgroup *cgroup, struct ct_error *err)
+{
+    struct lc_group *memory = lc_cgroup_of(cgroup, "memory");
+
+    if (!memory) {
+        return ct_refuse(err, CT_UNSUPPORTED, "watch memory: it is not controlled here");
+    }
+    if (!memory->v2) {
+        return watch_v1(memory, err);
+    }
+    CT_AUTO_FREE char *group = ct_join(memory->mount_point, memory->path);
+    CT_AUTO_FREE char *file = ct_join(group, "memory.events");
+    return ct_watch(file, IN_MODIFY, err);
 }

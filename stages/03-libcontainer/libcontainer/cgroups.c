@@ -119,6 +119,28 @@ struct lc_cgroup *lc_cgroup_new(const char *path, const char *id, bool rootless,
     return cgroup;
 }
 
+struct lc_cgroup *lc_cgroup_of_process(pid_t pid, struct ct_error *err)
+{
+    CT_AUTO_FREE char *file = ct_printf("/proc/%d/cgroup", (int)pid);
+    CT_AUTO_FREE char *membership = NULL;
+    const struct lc_machine *machine = lc_machine_get(true, err);
+
+    if (!machine || ct_read_file_at(AT_FDCWD, file, 1u << 20, &membership, err) < 0) {
+        return NULL;
+    }
+    struct lc_cgroup *cgroup = allocate(machine->n);
+    cgroup->layout = machine->layout;
+    for (size_t i = 0; i < machine->n; i++) {
+        CT_AUTO_FREE char *path = lc_membership(&machine->list[i], membership);
+        /* At the top it is everybody's, and no group of this process's. */
+        if (path && *path && add_group(cgroup, &machine->list[i], path, NULL, err) < 0) {
+            lc_cgroup_free(cgroup);
+            return NULL;
+        }
+    }
+    return cgroup;
+}
+
 void lc_group_done(struct lc_group *group)
 {
     free(group->controllers);

@@ -34,6 +34,9 @@ int lc_cgroup_layout(enum lc_cgroup_layout *ret, struct ct_error *err);
  */
 struct lc_cgroup *lc_cgroup_new(const char *path, const char *id, bool rootless,
                                 struct ct_error *err);
+/* The groups that a process stands in, whoever made them: for a caller that has another runtime.
+ * CT_NOT_FOUND: it has ended. */
+struct lc_cgroup *lc_cgroup_of_process(pid_t pid, struct ct_error *err);
 /* As a document in state.json, and back (no group needs to be there any more). */
 json_t *lc_cgroup_save(const struct lc_cgroup *cgroup);
 struct lc_cgroup *lc_cgroup_load(const json_t *saved, struct ct_error *err);
@@ -96,6 +99,13 @@ ssize_t lc_cgroup_pids(const struct lc_cgroup *cgroup, pid_t **ret, struct ct_er
 json_t *lc_cgroup_stats(const struct lc_cgroup *cgroup, struct ct_error *err);
 /* oom_kill of memory.events or memory.oom_control; 0 when unknown. */
 uint64_t lc_cgroup_oom_kills(const struct lc_cgroup *cgroup);
+
+/*
+ * lc_cgroup_watch_oom - a descriptor, owned, that turns readable when memory ran out or the group
+ * goes: then lc_cgroup_oom_kills() is looked at (v1 tells before it kills). ct_watch_drain()
+ * empties it. CT_UNSUPPORTED: memory is not controlled here.
+ */
+int lc_cgroup_watch_oom(const struct lc_cgroup *cgroup, struct ct_error *err);
 
 /* Kills what is left, waits for its end (ten seconds) and removes the groups, and those below that
  * the container made. Groups that are gone are no error. */
