@@ -134,3 +134,11 @@ our_containerd() {
   retry 20 ctr --address "$CONTAINERD_SOCKET" version >/dev/null 2>&1 || fail "containerd: $(cat "$CONTAINERD_HOME/log")"
   ctr --address "$CONTAINERD_SOCKET" tasks ls >/dev/null || skip "cutaway-containerd has no tasks yet"
 }
+
+# our_shim_in_path: in the place of Docker's, for a containerd that is started then: ctr lets only a runtime of that
+# name have another runc.
+our_shim_in_path() {
+  mkdir -p "$HOME_OF_TEST/bin"
+  ln -sf "$SHIM" "$HOME_OF_TEST/bin/containerd-shim-runc-v2"
+  export PATH=$HOME_OF_TEST/bin:$PATH CUTAWAY_RUN=$HOME_OF_TEST/shims
+}

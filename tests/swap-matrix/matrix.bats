@@ -96,11 +96,13 @@ our_daemon() {
   needs containerd
   needs "$SHIM"
   cell "containerd" "cutaway-containerd-shim"
+  our_shim_in_path
   start_containerd
   containerd_is "$CONTAINERD_SOCKET"
-  ctr_life --runtime "$SHIM" --runc-binary runc
+  ctr_life --runtime "$SHIM"
   cell "cutaway-containerd-shim" "runc"
-  ctr_life --runtime "$SHIM" --runc-binary "$(command -v runc)"
+  containerd_is "$CONTAINERD_SOCKET"
+  ctr_life --runc-binary "$(command -v runc)"
 }
 
 @test "our shim -> real crun" {
@@ -108,9 +110,10 @@ our_daemon() {
   needs "$SHIM"
   [ ! -d /sys/fs/cgroup/unified ] || skip "crun refuses control groups of both versions"
   cell "cutaway-containerd-shim" "crun"
+  our_shim_in_path
   start_containerd
   containerd_is "$CONTAINERD_SOCKET"
-  ctr_life --runtime "$SHIM" --runc-binary crun
+  ctr_life --runc-binary crun
 }
 
 @test "our daemon -> our init and runc, between them Docker's containerd and shim" {

@@ -45,7 +45,7 @@ setup_file() {
 }
 
 @test "the manual pages are written as man expects them" {
-  for page in "$PREFIX"/share/man/man1/{cutaway,cutaway-run,cutaway-ps}.1 "$PREFIX"/share/man/man8/{cutawayd,cutaway-runc}.8; do
+  for page in "$PREFIX"/share/man/man1/{cutaway,cutaway-run,cutaway-ps}.1 "$PREFIX"/share/man/man8/{cutawayd,cutaway-runc,cutaway-containerd-shim}.8; do
     run -0 groff -mdoc -Tutf8 -ww -z "$page"
     assert_output ""
   done

@@ -4,8 +4,9 @@
  * Room:       shim.   Called by: start.c, delete.c, console.c.
  * Man:        unix(7).
  *
- * A file, in a directory that only root can enter: an abstract socket would be open to every process
- * of the same network namespace, a container of the host's network among them (CVE-2020-15257).
+ * A file, in a directory that only root can enter: an abstract socket would be open to every
+ * process of the same network namespace, a container of the host's network among them
+ * (CVE-2020-15257).
  */
 #define CT_LAYER "shim"
 #include "shim_internal.h"

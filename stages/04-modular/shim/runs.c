@@ -191,14 +191,14 @@ static struct run *new_run(struct container *container, const struct run_request
     if (!run) {
         abort();
     }
-    *run = (struct run){.container = container,
-                        .words = runtime_words(&container->runtime, container->bundle,
-                                               request->words),
-                        .owns_stdin = request->owns_stdin,
-                        .births = request->births,
-                        .done = request->done,
-                        .context = request->context,
-                        .output_fd = -1};
+    *run =
+        (struct run){.container = container,
+                     .words = runtime_words(&container->runtime, container->bundle, request->words),
+                     .owns_stdin = request->owns_stdin,
+                     .births = request->births,
+                     .done = request->done,
+                     .context = request->context,
+                     .output_fd = -1};
     memcpy(run->stdio, request->stdio, sizeof(run->stdio));
     if (!ct_span_context(run->traceparent)) {
         run->traceparent[0] = '\0';
@@ -225,8 +225,8 @@ void run_queue(struct container *container, const struct run_request *request)
 static void explain(const struct run *run, int status, struct ct_error *err)
 {
     const char *bundle = run->container->bundle;
-    const char *layer = strrchr(run->words[0], '/') ? strrchr(run->words[0], '/') + 1
-                                                     : run->words[0];
+    const char *layer =
+        strrchr(run->words[0], '/') ? strrchr(run->words[0], '/') + 1 : run->words[0];
     CT_AUTO_FREE char *message = runtime_last_error(bundle, run->log_from);
 
     if (message) {

@@ -135,7 +135,7 @@ static int open_log(const char *bundle, struct stat *ret_status)
     CT_AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     return fd >= 0 && fstat(fd, ret_status) == 0 && S_ISREG(ret_status->st_mode) ? ct_steal_fd(&fd)
-                                                                                  : -1;
+                                                                                 : -1;
 }
 
 long long runtime_log_size(const char *bundle)
@@ -152,9 +152,8 @@ static char *error_in(const char *line, size_t length)
     CT_AUTO_JSON json_t *entry = ct_json_parse(line, length, &ignored);
     const char *message = ct_json_string(entry, "msg", "");
 
-    return strcmp(ct_json_string(entry, "level", ""), "error") == 0 && *message
-               ? ct_strdup(message)
-               : NULL;
+    return strcmp(ct_json_string(entry, "level", ""), "error") == 0 && *message ? ct_strdup(message)
+                                                                                : NULL;
 }
 
 char *runtime_last_error(const char *bundle, long long from)

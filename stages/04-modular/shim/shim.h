@@ -3,8 +3,8 @@
  *
  * Room:       shim. Knows one containerd and any OCI runtime; knows nothing of images or networks.
  * Called by:  main.c. containerd calls the program: runtime v2.
- * Spec:       containerd runtime/v2/README.md: `start` prints an address, `delete` cleans up after a
- *             shim that has died; between them the service containerd.task.v2.Task is served there.
+ * Spec:       containerd runtime/v2/README.md: `start` prints an address, `delete` cleans up after
+ * a shim that has died; between them the service containerd.task.v2.Task is served there.
  *
  *   containerd --start--> shim start --fork--> shim (one thread, one loop)
  *                                                |  ttrpc: Create, Start, Kill, Delete …
@@ -41,7 +41,8 @@ int shim_start(const struct shim_options *options, struct ct_error *err);
 /* Serves on a listening socket (given away) until there is nothing left to do. */
 int shim_serve(const struct shim_options *options, int listen_fd, struct ct_error *err);
 
-/* Removes what a shim that was killed left behind, and prints a DeleteResponse to standard output. */
+/* Removes what a shim that was killed left behind, and prints a DeleteResponse to standard output.
+ */
 int shim_delete(const struct shim_options *options, struct ct_error *err);
 
 #endif

@@ -5,13 +5,14 @@
  *
  *   start.c, delete.c   the verbs; address.c: where the socket stands
  *   serve.c             the process: its loop, its signals, its end
- *   task.c              the methods of the Task service; tasks.c: finding what they are about
+ *   task*.c             the methods of the Task service; tasks.c: what they are about
  *   reap.c              which process has ended, and whom that concerns
  *   runtime.c           options of the OCI runtime; runs.c: running its commands
  *   streams.c           standard streams; sinks.c: where output goes; console.c: terminals
  *   publish.c           events for containerd
  *   mounts.c            the root file system
- *   figures.c, oom.c    control groups
+ *   figures*.c, oom.c   control groups
+ *   memory.c            what a long wait does not need
  */
 #ifndef SHIM_INTERNAL_H
 #define SHIM_INTERNAL_H
@@ -60,9 +61,9 @@ typedef void (*run_done_fn)(void *context, const char *output, const struct ct_e
 
 struct run_request {
     const char *const *words; /* "kill", id, "9", NULL: copied */
-    int stdio[3];             /* -1: /dev/null; borrowed until done. All -1: the output is collected */
-    bool owns_stdin;          /* stdio[0] is given away */
-    bool births;              /* processes come from it whose end we are told */
+    int stdio[3];    /* -1: /dev/null; borrowed until done. All -1: the output is collected */
+    bool owns_stdin; /* stdio[0] is given away */
+    bool births;     /* processes come from it whose end we are told */
     run_done_fn done;
     void *context;
 };
@@ -93,7 +94,7 @@ struct process {
     bool started, exited;
     bool starting; /* start is under way: an end that comes now is told behind the begin */
     bool deleting;
-    int status;    /* of waitpid(2), once it has ended */
+    int status; /* of waitpid(2), once it has ended */
     int64_t exited_ns;
     struct streams *streams;
     struct waiter *waiters;
@@ -136,6 +137,7 @@ struct shim {
     int signal_fd;
     struct loop_source *signals;
     char *socket_path; /* ours to remove */
+    struct loop_timer memory_timer;
     bool ends;
 };
 
@@ -181,7 +183,8 @@ int streams_begin(struct streams *streams, struct ct_error *err);
 int streams_resize(struct streams *streams, unsigned width, unsigned height, struct ct_error *err);
 /* No more input will come: the program sees the end once it has read what did. */
 void streams_close_input(struct streams *streams);
-/* Calls done when all output of a program that has ended is handed over, after timeout_ms at most. */
+/* Calls done when all output of a program that has ended is handed over, after timeout_ms at most.
+ */
 void streams_drain(struct streams *streams, int timeout_ms, void (*done)(void *context),
                    void *context);
 void streams_free(struct streams *streams);
@@ -218,9 +221,7 @@ struct publisher *publisher_new(struct loop *loop, const struct shim_options *op
 void publish(struct publisher *publisher, const char *topic, const ProtobufCMessage *event);
 /* containerd is there again: tries at once. */
 void publisher_hurry(struct publisher *publisher);
-/* True when nothing waits. */
-bool publisher_is_idle(const struct publisher *publisher);
-/* Calls done when that is so, or after timeout_ms. */
+/* Calls done when nothing waits any more, or after timeout_ms. */
 void publisher_finish(struct publisher *publisher, int timeout_ms, void (*done)(void *context),
                       void *context);
 void publisher_free(struct publisher *publisher);
@@ -236,6 +237,9 @@ void any_done(Google__Protobuf__Any *any);
 /* Publishes /tasks/oom when the kernel has killed for memory. NULL: it cannot be watched. */
 struct oom *oom_watch(struct container *container);
 void oom_unwatch(struct oom *oom);
+
+/* memory.c */
+void give_memory_back_soon(struct shim *shim);
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 

@@ -46,8 +46,8 @@ static struct sink *sink_new(const char *uri)
     if (!sink) {
         abort();
     }
-    *sink = (struct sink){
-        .users = 1, .fd = -1, .keeper = -1, .pipes = {-1, -1}, .uri = ct_strdup(uri)};
+    *sink =
+        (struct sink){.users = 1, .fd = -1, .keeper = -1, .pipes = {-1, -1}, .uri = ct_strdup(uri)};
     return sink;
 }
 
@@ -76,9 +76,9 @@ static void decode(char *text)
     *to = '\0';
 }
 
-/* "scheme:///path?a=b&c" without the scheme: *ret_path, and the words after '?' (at most WORDS_MAX,
- * NULL-terminated): "a", "b", "c". All lie in the returned text, which is owned. */
-static char *split_uri(const char *rest, char **ret_path, char *words[static WORDS_MAX + 1])
+/* "/path?a=b&c": the path, owned, and the words behind '?' (at most WORDS_MAX, NULL-terminated):
+ * "a", "b", "c", which lie in the same memory. */
+static char *split_uri(const char *rest, char *words[static WORDS_MAX + 1])
 {
     char *text = ct_strdup(rest), *query = strchr(text, '?'), *position = NULL;
     size_t n = 0;
@@ -99,7 +99,6 @@ static char *split_uri(const char *rest, char **ret_path, char *words[static WOR
     }
     words[n] = NULL;
     decode(text);
-    *ret_path = text;
     return text;
 }
 
@@ -229,13 +228,13 @@ static const char *after(const char *uri, const char *scheme)
 static int open_by_scheme(struct sink *sink, const struct streams_request *request, const char *uri,
                           struct ct_error *err)
 {
-    char *words[WORDS_MAX + 1], *path = NULL;
+    char *words[WORDS_MAX + 1];
     const char *rest = strstr(uri, "://");
 
     if (!rest) {
         return open_fifo(sink, uri, err);
     }
-    CT_AUTO_FREE char *text = split_uri(rest + 3, &path, words);
+    CT_AUTO_FREE char *path = split_uri(rest + 3, words);
     if (after(uri, "fifo://")) {
         return open_fifo(sink, path, err);
     }

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -98,8 +99,8 @@ static int take_address(const char *path, int *ret_fd, struct ct_error *err)
 
 /* ---- the process ---------------------------------------------------------------------------- */
 
-/* containerd's own is often negative, to be spared when memory runs out; one more than that, so that
- * a shim goes before it, and long before anything else. Best effort: in a user namespace it is
+/* containerd's own is often negative, to be spared when memory runs out; one more than that, so
+ * that a shim goes before it, and long before anything else. Best effort: in a user namespace it is
  * refused. */
 static void adjust_oom_score(pid_t pid)
 {
@@ -122,9 +123,8 @@ static void adjust_oom_score(pid_t pid)
 static int enter_cgroup(const char *path, pid_t pid, struct ct_error *err)
 {
     struct lc_cgroup *cgroup = lc_cgroup_new(path, "shim", false, err);
-    int result = cgroup && lc_cgroup_open(cgroup, err) == 0
-                     ? lc_cgroup_enter(cgroup, pid, NULL, err)
-                     : -1;
+    int result =
+        cgroup && lc_cgroup_open(cgroup, err) == 0 ? lc_cgroup_enter(cgroup, pid, NULL, err) : -1;
 
     lc_cgroup_free(cgroup);
     return result < 0 ? ct_while(err, "put the shim into control group '%.80s'", path) : 0;
@@ -207,8 +207,8 @@ static char *wanted_cgroup(struct ct_error *err)
 
     if (options && options->value.len > 0 &&
         strcmp(options->type_url, "containerd.runc.v1.Options") == 0) {
-        Containerd__Runc__V1__Options *runc = containerd__runc__v1__options__unpack(
-            NULL, options->value.len, options->value.data);
+        Containerd__Runc__V1__Options *runc =
+            containerd__runc__v1__options__unpack(NULL, options->value.len, options->value.data);
         path = runc ? ct_strdup(runc->shim_cgroup) : NULL;
         if (!runc) {
             (void)ct_refuse(err, CT_INVALID, "read the runtime's options: malformed");

@@ -1,6 +1,6 @@
 /*
- * streams.c - the standard streams of one process: pipes or a terminal on its side, FIFOs, files and
- *             logs on the other.
+ * streams.c - the standard streams of one process: pipes or a terminal on its side, FIFOs, files
+ * and logs on the other.
  *
  * Room:       shim.   Called by: task*.c.
  * Man:        fifo(7), pipe(7), pty(7).
@@ -226,8 +226,8 @@ static struct streams *new_streams(const struct streams_request *request)
     return streams;
 }
 
-/* Our end does not block; the program's does, as programs expect. It is the program's user's, who may
- * open it again as /dev/stdout. */
+/* Our end does not block; the program's does, as programs expect. It is the program's user's, who
+ * may open it again as /dev/stdout. */
 static int make_pipe(const struct streams_request *request, int *ret_theirs, int *ret_ours,
                      bool they_read, struct ct_error *err)
 {
@@ -248,7 +248,8 @@ static int make_pipe(const struct streams_request *request, int *ret_theirs, int
 static int open_output(struct streams *streams, const struct streams_request *request, int which,
                        const char *uri, struct ct_error *err)
 {
-    struct sink *shared = which == 1 && streams->sinks[0] ? sink_share(streams->sinks[0], uri) : NULL;
+    struct sink *shared =
+        which == 1 && streams->sinks[0] ? sink_share(streams->sinks[0], uri) : NULL;
 
     if (!*uri || (which == 1 && streams->terminal)) {
         return 0; /* a terminal has one output */
@@ -270,8 +271,8 @@ static int open_output(struct streams *streams, const struct streams_request *re
 static int open_input(struct streams *streams, const struct streams_request *request,
                       struct ct_error *err)
 {
-    const char *path = strncmp(request->stdin, "fifo://", 7) == 0 ? request->stdin + 7
-                                                                    : request->stdin;
+    const char *path =
+        strncmp(request->stdin, "fifo://", 7) == 0 ? request->stdin + 7 : request->stdin;
     struct stat status;
 
     if (!*path) {
@@ -289,8 +290,9 @@ static int open_input(struct streams *streams, const struct streams_request *req
         return ct_fail(err, errno, "open '%.120s' for input", path);
     }
     streams->input.from = ct_steal_fd(&fd);
-    return streams->terminal ? 0
-                             : make_pipe(request, &streams->program[0], &streams->input_to, true, err);
+    return streams->terminal
+               ? 0
+               : make_pipe(request, &streams->program[0], &streams->input_to, true, err);
 }
 
 struct streams *streams_open(const struct streams_request *request, struct ct_error *err)
@@ -365,7 +367,8 @@ int streams_resize(struct streams *streams, unsigned width, unsigned height, str
 void streams_close_input(struct streams *streams)
 {
     if (streams) {
-        close_fd(&streams->input_keeper); /* the end comes when the clients' writers are gone, too */
+        close_fd(
+            &streams->input_keeper); /* the end comes when the clients' writers are gone, too */
     }
 }
 

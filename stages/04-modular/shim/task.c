@@ -40,10 +40,9 @@ struct job *job_new(struct ttrpc_call *call, struct process *process)
 
 void job_run(struct job *job, const char *const *words, run_done_fn done)
 {
-    run_queue(job->process->container, &(struct run_request){.words = words,
-                                                             .stdio = {-1, -1, -1},
-                                                             .done = done,
-                                                             .context = job});
+    run_queue(
+        job->process->container,
+        &(struct run_request){.words = words, .stdio = {-1, -1, -1}, .done = done, .context = job});
 }
 
 void job_answer(struct job *job, const struct ct_error *error, const char *what)
@@ -194,12 +193,15 @@ static void task_shutdown(struct ttrpc_call *call, const void *request)
 }
 
 static const struct ttrpc_method methods[] = {
-    {"State", task_state},       {"Create", task_create},     {"Start", task_start},
-    {"Delete", task_delete},     {"Pids", task_pids},         {"Pause", task_pause},
-    {"Resume", task_resume},     {"Checkpoint", task_checkpoint}, {"Kill", task_kill},
-    {"Exec", task_exec},         {"ResizePty", task_resize},  {"CloseIO", task_close_io},
-    {"Update", task_update},     {"Wait", task_wait},         {"Stats", task_stats},
-    {"Connect", task_connect},   {"Shutdown", task_shutdown},
+    {"State", task_state},       {"Create", task_create},
+    {"Start", task_start},       {"Delete", task_delete},
+    {"Pids", task_pids},         {"Pause", task_pause},
+    {"Resume", task_resume},     {"Checkpoint", task_checkpoint},
+    {"Kill", task_kill},         {"Exec", task_exec},
+    {"ResizePty", task_resize},  {"CloseIO", task_close_io},
+    {"Update", task_update},     {"Wait", task_wait},
+    {"Stats", task_stats},       {"Connect", task_connect},
+    {"Shutdown", task_shutdown},
 };
 
 const struct ttrpc_service shim_task_service = {

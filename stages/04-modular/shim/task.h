@@ -19,7 +19,8 @@ struct job {
 struct job *job_new(struct ttrpc_call *call, struct process *process);
 /* Runs a command for the job; done frees it. Without streams of its own. */
 void job_run(struct job *job, const char *const *words, run_done_fn done);
-/* Answers google.protobuf.Empty, or the error with what was to be done in front, and frees the job. */
+/* Answers google.protobuf.Empty, or the error with what was to be done in front, and frees the job.
+ */
 void job_answer(struct job *job, const struct ct_error *error, const char *what);
 
 void reply_empty(struct ttrpc_call *call);
@@ -29,6 +30,9 @@ Containerd__V1__Types__Status process_status(const struct process *process);
 
 /* The number that the runtime left in a file of the bundle, or -1. */
 pid_t task_read_pid(const struct container *container, const char *name, struct ct_error *err);
+/* Undoes a creation, also one that is under way: nothing of it stays but what the runtime itself
+ * has, which the verb `delete` removes. */
+void task_give_up(struct container *container);
 /* What the request says of the streams of a process, and opening them. */
 void task_copy_streams(struct process *process, const char *stdin_uri, const char *stdout_uri,
                        const char *stderr_uri, bool terminal);

@@ -85,8 +85,7 @@ static void publish_create(const struct container *container,
     publish(container->shim->publisher, "/tasks/create", &event.base);
 }
 
-/* Undoes a creation: nothing of it stays but what the runtime itself has, which `delete` removes. */
-static void give_up(struct container *container)
+void task_give_up(struct container *container)
 {
     struct ct_error ignored = {0};
 
@@ -109,7 +108,7 @@ static void created(void *context, const char *output, const struct ct_error *er
     if (pid < 0 || streams_begin(job->process->streams, &err) < 0) {
         refuse_while(job->call, &err, "OCI runtime create failed");
         if (!container->freeing) {
-            give_up(container);
+            task_give_up(container);
         }
         free(job);
         return;
@@ -129,8 +128,7 @@ static void run_create(struct job *job)
     struct container *container = job->process->container;
     const char *console = streams_console_socket(job->process->streams);
     const char *words[12] = {"create", "--bundle", container->bundle, "--pid-file", PID_FILE};
-    struct run_request request = {
-        .words = words, .births = true, .done = created, .context = job};
+    struct run_request request = {.words = words, .births = true, .done = created, .context = job};
     size_t n = 5;
 
     if (console) {
@@ -156,8 +154,8 @@ static int prepare(struct container *container,
     if (bundle < 0) {
         return ct_fail(err, errno, "open bundle '%.120s'", asked->bundle);
     }
-    if (runtime_read(asked->options, container->shim->options.namespace, &container->runtime,
-                     err) < 0 ||
+    if (runtime_read(asked->options, container->shim->options.namespace, &container->runtime, err) <
+            0 ||
         runtime_save(&container->runtime, bundle, err) < 0 ||
         task_open_streams(container->init, err) < 0) {
         return -1;
@@ -193,7 +191,7 @@ void task_create(struct ttrpc_call *call, const void *request)
             run_create(job_new(call, container->init));
             return;
         }
-        give_up(container);
+        task_give_up(container);
     }
     ttrpc_refuse(call, &err);
 }

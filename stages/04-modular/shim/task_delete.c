@@ -96,7 +96,7 @@ static void delete_init(struct ttrpc_call *call, struct process *process)
 {
     const char *id = process->container->id;
     const char *const ended[] = {"delete", id, NULL}, *const waits[] = {"delete", "--force", id,
-                                                                         NULL};
+                                                                        NULL};
 
     process->deleting = true;
     job_run(job_new(call, process), process->exited ? ended : waits, deleted);
@@ -128,8 +128,9 @@ void task_delete(struct ttrpc_call *call, const void *request)
     } else if (process && process->pid > 0) {
         delete_init(call, process);
         return;
-    } else if (process) {
-        (void)ct_refuse(&err, CT_CONFLICT, "delete '%.64s': it is being created", asked->id);
+    } else if (process) { /* who waits for its creation has lost patience */
+        task_give_up(process->container);
+        (void)ct_refuse(&err, CT_NOT_FOUND, "delete '%.64s': it was being created", asked->id);
     }
     ttrpc_refuse(call, &err);
 }
