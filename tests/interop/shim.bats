@@ -37,11 +37,12 @@ WAITS='trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done'
   run -0 ctr tasks exec --exec-id two web cat <<<"some input"
   assert_output "some input"
   ctr tasks exec --exec-id three web sleep 1000 </dev/null >/dev/null 2>&1 &
+  exec=$!
   _lists_it() { ctr tasks ps web | grep -q 'three'; }
   retry 10 _lists_it
   ctr tasks kill -s KILL --exec-id three web
   code=0
-  wait $! || code=$?
+  wait "$exec" || code=$?
   assert_equal "$code" 137
   _lists_it_no_more() { ! _lists_it; }
   retry 10 _lists_it_no_more
@@ -231,6 +232,16 @@ run_task_for_2_s() {
   run -0 ctr tasks exec --exec-id one web echo here
   assert_output here
   assert_equal "$(shim_of web)" "$shim"
+}
+
+@test "a shim that nobody gives a container ends by itself" {
+  mkdir "$HOME_OF_TEST/bundle"
+  echo '{}' >"$HOME_OF_TEST/bundle/config.json"
+  run -0 env -C "$HOME_OF_TEST/bundle" "$SHIM" -namespace "$NAMESPACE" -id lonely -address "$HOME_OF_TEST/containerd.sock" start </dev/null
+  [ -S "${output#unix://}" ]
+  assert [ -n "$(shim_of lonely)" ]
+  retry 20 has_no_shim lonely
+  [ ! -e "${output#unix://}" ]
 }
 
 # ---- one shim for several, and for long ------------------------------------------------------

@@ -22,6 +22,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define FINISH_MS 5000
+#define IDLE_NS   INT64_C(10000000000)
+
 /* ---- what it needs of the process ----------------------------------------------------------- */
 
 /* containerd reads our log from a FIFO in the bundle. While it is away nobody does: our own reading
@@ -82,6 +85,42 @@ static void signals_come(void *context, uint32_t events)
     give_memory_back_soon(shim);
 }
 
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void end_loop(void *context)
+{
+    struct shim *shim = context;
+    loop_stop(shim->loop);
+}
+
+void shim_end(struct shim *shim)
+{
+    if (!shim->ends) {
+        shim->ends = true;
+        publisher_finish(shim->publisher, FINISH_MS, end_loop, shim);
+    }
+}
+
+static void look_for_work(void *context)
+{
+    struct shim *shim = context;
+
+    if (!shim->containers && ttrpc_server_peers(shim->server) == 0) {
+        shim_end(shim);
+    } else {
+        shim_is_empty(shim);
+    }
+}
+
+/* A containerd that dies between a start and a Create, or a Delete and a Shutdown, never comes back
+ * to that: then nobody would ever end us. */
+void shim_is_empty(struct shim *shim)
+{
+    if (!shim->containers) {
+        loop_arm(shim->loop, &shim->idle_timer, IDLE_NS, look_for_work, shim);
+    }
+}
+
 /* ---- the process ---------------------------------------------------------------------------- */
 
 /* The name of the socket, for its removal at the end. NULL: it has none. */
@@ -125,6 +164,7 @@ static void finish(struct shim *shim)
     loop_unwatch(shim->signals);
     ct_cleanup_close(&shim->signal_fd);
     loop_disarm(&shim->memory_timer);
+    loop_disarm(&shim->idle_timer);
     loop_free(shim->loop);
     free(shim->socket_path);
 }
@@ -140,6 +180,7 @@ int shim_serve(const struct shim_options *options, int listen_fd, struct ct_erro
     }
     int result = prepare(&shim, listen_fd, err);
     if (result == 0) {
+        shim_is_empty(&shim);
         result = loop_run(shim.loop, err);
     }
     finish(&shim);

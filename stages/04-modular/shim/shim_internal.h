@@ -138,6 +138,7 @@ struct shim {
     struct loop_source *signals;
     char *socket_path; /* ours to remove */
     struct loop_timer memory_timer;
+    struct loop_timer idle_timer;
     bool ends;
 };
 
@@ -157,6 +158,11 @@ void process_born(struct process *process, pid_t pid);
 void process_started(struct process *process);
 
 extern const struct ttrpc_service shim_task_service;
+
+/* serve.c: the last container has gone, or none has come yet. */
+void shim_is_empty(struct shim *shim);
+/* The end, when containerd has heard all events, or does not come back in time. */
+void shim_end(struct shim *shim);
 
 /* reap.c: takes the end of all children that have ended. */
 void reap_all(struct shim *shim);

@@ -173,12 +173,6 @@ static void task_checkpoint(struct ttrpc_call *call, const void *request)
     ttrpc_refuse(call, &err);
 }
 
-static void end_loop(void *context)
-{
-    struct shim *shim = context;
-    loop_stop(shim->loop);
-}
-
 /* As long as a container is left, it is not the end: containerd asks for each of a group. */
 static void task_shutdown(struct ttrpc_call *call, const void *request)
 {
@@ -186,9 +180,8 @@ static void task_shutdown(struct ttrpc_call *call, const void *request)
     (void)request;
 
     reply_empty(call);
-    if (!shim->containers && !shim->ends) {
-        shim->ends = true;
-        publisher_finish(shim->publisher, 5000, end_loop, shim);
+    if (!shim->containers) {
+        shim_end(shim);
     }
 }
 

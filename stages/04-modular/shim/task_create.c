@@ -180,6 +180,8 @@ void task_create(struct ttrpc_call *call, const void *request)
         (void)ct_refuse(&err, CT_UNSUPPORTED, "restore '%.64s': this shim does not", asked->id);
     } else if (!*asked->id || strchr(asked->id, '/') || *asked->id == '-') {
         (void)ct_refuse(&err, CT_INVALID, "create '%.64s': it is no id", asked->id);
+    } else if (shim->ends) {
+        (void)ct_refuse(&err, CT_UNREACHABLE, "create '%.64s': this shim is ending", asked->id);
     } else if (container_find(shim, asked->id, &err)) {
         (void)ct_refuse(&err, CT_EXISTS, "create '%.64s': it is there already", asked->id);
     } else {

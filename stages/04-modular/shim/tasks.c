@@ -254,6 +254,9 @@ void container_free(struct container *container)
         slot = &(*slot)->next;
     }
     *slot = container->next;
+    if (!container->shim->containers) {
+        shim_is_empty(container->shim);
+    }
     container->freeing = true; /* for those who are told now that their commands are cancelled */
     run_cancel_all(container);
     while (container->execs) {
