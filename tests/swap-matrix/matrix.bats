@@ -105,6 +105,25 @@ our_daemon() {
   ctr_life --runc-binary "$(command -v runc)"
 }
 
+@test "real dockerd -> our shim" {
+  needs dockerd
+  needs "$SHIM"
+  cell "dockerd" "cutaway-containerd-shim"
+  our_shim_in_path
+  dockerd_with
+  docker_life "${DOCKER[@]}"
+}
+
+@test "our containerd -> our shim -> our runc" {
+  needs "$SHIM"
+  needs "$RUNC"
+  cell "cutaway-containerd" "cutaway-containerd-shim, cutaway-runc"
+  our_shim_in_path
+  our_containerd
+  containerd_is "$CONTAINERD_SOCKET"
+  ctr_life --runc-binary "$RUNC"
+}
+
 @test "our shim -> real crun" {
   needs crun
   needs "$SHIM"
