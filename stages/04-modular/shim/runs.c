@@ -9,6 +9,8 @@
 #define CT_LAYER "shim"
 #include "shim_internal.h"
 
+#include "status.h"
+
 #include "cleanup.h"
 #include "log.h"
 #include "path.h"
@@ -230,11 +232,10 @@ static void explain(const struct run *run, int status, struct ct_error *err)
     CT_AUTO_FREE char *message = runtime_last_error(bundle, run->log_from);
 
     if (message) {
-        (void)ct_error_set(err, layer, CT_SYSTEM, 0, "%s", message);
+        wire_text_to_error(message, layer, CT_SYSTEM, err);
     } else if (run->output_length > 0) {
-        size_t length = strcspn(run->output, "\n");
-        (void)ct_error_set(err, layer, CT_SYSTEM, 0, "%.*s", (int)(length < 400 ? length : 400),
-                           run->output);
+        CT_AUTO_FREE char *line = ct_printf("%.*s", (int)strcspn(run->output, "\n"), run->output);
+        wire_text_to_error(line, layer, CT_SYSTEM, err);
     } else if (WIFSIGNALED(status)) {
         (void)ct_error_set(err, layer, CT_SYSTEM, 0, "it was ended by %s",
                            ct_signal_name(WTERMSIG(status)));

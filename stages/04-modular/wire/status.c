@@ -126,18 +126,14 @@ static size_t piece_of(const char *text, size_t room)
     return cut ? cut : length;
 }
 
-/*
- * A peer's line, outermost cause first as everybody writes it, as a chain: frames are joined by
- * ": " when they are told, so the user reads the same line again.
- */
-static void split_text(const char *text, const char *layer, struct ct_error *err)
+void wire_text_to_error(const char *text, const char *layer, enum ct_kind kind,
+                        struct ct_error *err)
 {
     struct {
         const char *text;
         size_t length;
     } pieces[CT_ERROR_DEPTH];
     int n = 0;
-    enum ct_kind kind = err->kind;
 
     do {
         bool last = n + 1 == CT_ERROR_DEPTH;
@@ -184,7 +180,7 @@ int wire_status_to_error(const Google__Rpc__Status *status, const char *layer, s
     }
     err->kind = wire_kind_of_code(status->code);
     if (status->message && *status->message) {
-        split_text(status->message, layer, err);
+        wire_text_to_error(status->message, layer, err->kind, err);
         return -1;
     }
     return ct_error_set(err, layer, err->kind, 0, "the call ended with code %d", status->code);

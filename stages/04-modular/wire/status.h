@@ -54,4 +54,11 @@ void wire_status_free(Google__Rpc__Status *status);
 int wire_status_to_error(const Google__Rpc__Status *status, const char *layer,
                          struct ct_error *err);
 
+/*
+ * wire_text_to_error - a stranger's line, outermost cause first as everybody writes it, as a chain:
+ * frames are joined by ": " when they are told, so the user reads the same line again, all of it.
+ */
+void wire_text_to_error(const char *text, const char *layer, enum ct_kind kind,
+                        struct ct_error *err);
+
 #endif
