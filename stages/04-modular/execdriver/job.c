@@ -27,7 +27,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHIM           "io.containerd.runc.v2"
 #define INIT_INSIDE    "/sbin/docker-init"
 #define OPTIONS_TYPE   "containerd.runc.v1.Options"
 #define LEAVE_LIMIT_MS 10000 /* for the shim to say how it ended, once it has */
@@ -124,13 +123,13 @@ static int create_container(const struct exec_spec *spec, const json_t *document
         CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__INIT;
     Containerd__Services__Containers__V1__Container__Runtime runtime =
         CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__RUNTIME__INIT;
-    CT_AUTO_FREE char *text = NULL;
+    CT_AUTO_FREE char *text = NULL, *shim = tasks_shim_name();
     Google__Protobuf__Any packed = GOOGLE__PROTOBUF__ANY__INIT;
 
     if (tasks_pack(TASKS_SPEC_TYPE, document, &packed, &text, err) < 0) {
         return -1;
     }
-    runtime.name = (char *)SHIM;
+    runtime.name = shim;
     container.id = (char *)spec->id;
     container.runtime = &runtime;
     container.spec = &packed;

@@ -63,6 +63,13 @@ char *tasks_runtime_program(void)
     return named ? ct_strdup(named) : find("runc", "cutaway-runc");
 }
 
+char *tasks_shim_name(void)
+{
+    const char *named = getenv("CUTAWAY_SHIM");
+    char *program = named ? ct_strdup(named) : find("shim", "cutaway-containerd-shim");
+    return program ? program : ct_strdup("io.containerd.runc.v2");
+}
+
 char *tasks_init_program(void)
 {
     static const char *const peers[] = {"docker-init", "tini-static", "tini"};

@@ -71,6 +71,8 @@ int tasks_reopen_pipe(pid_t holder, uint64_t inode);
 char *tasks_in_path(const char *name);
 char *tasks_runtime_program(void);
 char *tasks_init_program(void);
+/* A path, or the name by which containerd finds Docker's. */
+char *tasks_shim_name(void);
 char *tasks_server_program(void);
 
 /* ---- process.c ------------------------------------------------------------------------------ */
