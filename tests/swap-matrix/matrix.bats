@@ -140,7 +140,8 @@ our_daemon() {
   needs "$INIT"
   cell "cutawayd --init" "cutaway-runc, cutaway-init"
   start_containerd
-  our_daemon 04 # finds both by itself
+  export CUTAWAY_SHIM=io.containerd.runc.v2
+  our_daemon 04 # finds both of ours by itself
   CREATE=(--init)
   docker_life "${CUTAWAY[@]}"
 }
