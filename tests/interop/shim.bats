@@ -225,6 +225,30 @@ run_task_for_2_s() {
   assert_equal "$(find "$HOME_OF_TEST/runc" -name state.json)" ""
 }
 
+@test "the shim is killed at any moment of a container's life: nothing is left" {
+  life() {
+    run_task -d web sh -c "$WAITS" </dev/null &&
+      ctr tasks exec --exec-id one web sleep 0.1 </dev/null &&
+      ctr tasks kill -s KILL web && ctr tasks delete web
+  }
+  for ms in 010 030 050 070 090 110 130 160 200 250 300 350; do
+    life >/dev/null 2>&1 &
+    life=$!
+    read -rt "0.$ms" <> <(:) || true # a moment, not an event
+    shim=$(shim_of web)
+    [ -z "$shim" ] || kill -KILL "$shim" || true
+    wait "$life" || true
+    ctr tasks rm -f web >/dev/null 2>&1 || true
+    ctr containers rm web >/dev/null 2>&1 || true
+  done
+  _all_is_gone() {
+    [ -z "$(ctr tasks ls -q)$(ctr containers ls -q)" ] && has_no_shim web &&
+      [ -z "$(find "$HOME_OF_TEST/run/s" -type s)$(find "$HOME_OF_TEST/runc" -name state.json 2>/dev/null)" ] &&
+      ! grep -qF "$HOME_OF_TEST/state/io.containerd.runtime.v2.task/$NAMESPACE/" /proc/self/mountinfo
+  }
+  retry 20 _all_is_gone
+} # teardown looks for processes and control groups
+
 @test "a signal does not take the shim from its container" {
   run_task -d web sh -c "$WAITS" >/dev/null </dev/null
   shim=$(shim_of web)

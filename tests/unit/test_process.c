@@ -131,6 +131,23 @@ static void only_what_is_kept_is_inherited(void **state)
     assert_int_equal(close(kept), 0);
 }
 
+static void more_descriptors_get_the_numbers_from_3_on(void **state)
+{
+    (void)state;
+    int more[3]; /* in the way of each other: the second and third have the numbers of others */
+    for (int i = 0; i < 3; i++) {
+        more[i] = open(i == 1 ? "/dev/zero" : "/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    int turned[3] = {more[1], more[0], more[1]};
+    CT_AUTO_FREE char *output = spawned((struct ct_spawn){.more = turned, .n_more = 3},
+                                        "for i in 3 4 5 6; do readlink /proc/$$/fd/$i; done");
+
+    assert_string_equal(output, "/dev/zero\n/dev/null\n/dev/zero\n");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(close(more[i]), 0);
+    }
+}
+
 static void environment_and_directory_are_the_given_ones(void **state)
 {
     (void)state;
@@ -251,6 +268,7 @@ int main(void)
         cmocka_unit_test(one_that_takes_too_long_is_killed),
         cmocka_unit_test(a_program_that_cannot_be_run_is_reported_by_its_kind),
         cmocka_unit_test(only_what_is_kept_is_inherited),
+        cmocka_unit_test(more_descriptors_get_the_numbers_from_3_on),
         cmocka_unit_test(environment_and_directory_are_the_given_ones),
         cmocka_unit_test(signals_are_as_in_a_fresh_process),
         cmocka_unit_test(inheritable_capabilities_can_be_left_out),
