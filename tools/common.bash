@@ -31,7 +31,7 @@ as_root() {
     "$@"
   else
     require_root_or_sudo "'$1'"
-    sudo --preserve-env=BUILD,STAGE,MATRIX,TMPDIR,BATS_LIB_PATH,CUTAWAY_LEAKS_BEFORE "$@"
+    sudo --preserve-env=SHELL,BUILD,STAGE,MATRIX,TMPDIR,BATS_LIB_PATH,CUTAWAY_LEAKS_BEFORE "$@"
   fi
 }
 

@@ -50,7 +50,7 @@ WAITS='trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done'
 
 @test "a terminal: it is one, has the size of ours, and what is typed arrives" {
   terminal() { # COMMAND: in a terminal of 33 lines of 77 characters
-    script -qec "stty rows 33 cols 77; $1" /dev/null
+    SHELL=/bin/bash script -qec "stty rows 33 cols 77; $1" /dev/null # a shell that has our functions
   }
   export -f ctr run_task
   export HOME_OF_TEST NAMESPACE SHIM BUSYBOX
