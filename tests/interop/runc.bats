@@ -5,9 +5,11 @@
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a process with a BUNDLE of its own, from lib
 load ../runc/lib
 load docker_peer
+load podman_peer
 
 teardown() {
   peer_teardown
+  if [ -n "${PODMAN_HOME:-}" ]; then end_podman; fi
   if [ -n "${HOME_OF_TEST:-}" ] && [ -d "$HOME_OF_TEST/runc" ]; then
     for id in $(runc --root "$HOME_OF_TEST/runc" list -q); do runc --root "$HOME_OF_TEST/runc" delete -f "$id"; done
   fi
@@ -227,24 +229,16 @@ END
 # ---- under podman and its conmon ----
 
 @test "podman and conmon run containers through it" {
-  cat >"$HOME_OF_TEST/policy.json" <<<'{"default": [{"type": "insecureAcceptAnything"}]}'
-  printf '[containers]\nlog_driver = "k8s-file"\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$HOME_OF_TEST/containers.conf"
-  peer_podman() {
-    env CONTAINERS_CONF="$HOME_OF_TEST/containers.conf" podman --root "$HOME_OF_TEST/podman/root" --runroot "$HOME_OF_TEST/podman/run" \
-      --tmpdir "$HOME_OF_TEST/podman/tmp" --storage-driver vfs --runtime "$RUNC" "$@" 3>&-
-  }
-  peer_podman load --signature-policy "$HOME_OF_TEST/policy.json" -q -i "$BUILD/tools/busybox.tar"
-  local image
-  image=$(peer_podman images -q | head -n 1)
+  podman_with "$RUNC"
   podman_run() { peer_podman run --network none --pull never --cgroupns host "$@"; }
-  run -0 podman_run --rm "$image" echo hello </dev/null
+  run -0 podman_run --rm busybox echo hello </dev/null
   assert_output hello
-  run -5 podman_run --rm "$image" sh -c 'exit 5' </dev/null
+  run -5 podman_run --rm busybox sh -c 'exit 5' </dev/null
   # libcontainer looks for the program when it is started, and podman reads the reasons of creations only.
-  run -126 podman_run --rm "$image" no-such-program </dev/null
+  run -126 podman_run --rm busybox no-such-program </dev/null
   assert_output --partial "no directory of PATH has such a program"
-  run -126 podman_run --rm "$image" /etc/passwd </dev/null
-  podman_run -d --name web "$image" sh -c 'echo begin; exec sleep 1000' </dev/null
+  run -126 podman_run --rm busybox /etc/passwd </dev/null
+  podman_run -d --name web busybox sh -c 'echo begin; exec sleep 1000' </dev/null
   run -0 peer_podman exec web echo inside </dev/null
   assert_output inside
   run -0 peer_podman exec -t web tty </dev/null
@@ -255,5 +249,58 @@ END
   run -0 peer_podman inspect -f '{{.State.Status}} {{.State.ExitCode}}' web
   assert_output "exited 137"
   run -0 peer_podman rm web
-  mount | awk -v home="$HOME_OF_TEST/podman" 'index($3, home) == 1 { print $3 }' | tac | xargs -r umount
+}
+
+# ---- under conmon alone, which CRI-O calls so ----
+
+# conmon_of_test OPTION…: with what CRI-O always says. conmon tells on descriptor 3 (_OCI_SYNCPIPE) the pid, or why
+# there is none, and waits for descriptor 4 before it begins.
+conmon_of_test() {
+  _OCI_SYNCPIPE=3 _OCI_STARTPIPE=4 conmon --syslog=false --log-level error -c "$ID" -n web -r "$RUNC" --runtime-arg "--root=$STATES" \
+    --socket-dir-path "$HOME_OF_TEST/attach" "$@" 3>"$HOME_OF_TEST/sync" 4< <(printf x) </dev/null
+}
+
+# conmon_create: a container of the bundle, made and not started, as by CRI-O's CreateContainer.
+conmon_create() {
+  mkdir "$HOME_OF_TEST"/{exits,attach,persist}
+  conmon_of_test -u "$ID" -b "$BUNDLE" --persist-dir "$HOME_OF_TEST/persist" -p "$HOME_OF_TEST/pid" -P "$HOME_OF_TEST/conmon.pid" \
+    -l "k8s-file:$HOME_OF_TEST/log" --exit-dir "$HOME_OF_TEST/exits"
+}
+
+told_by_conmon() { jq -er "$1" "$HOME_OF_TEST/sync" 2>&1; }
+
+@test "conmon called directly, as CRI-O does: create, start, exec, log, exit code, delete" {
+  script 'echo out; echo wrong >&2; trap "exit 7" TERM; while :; do sleep 0.1; done'
+  conmon_create
+  retry 20 test -s "$HOME_OF_TEST/sync"
+  run -0 state status
+  assert_output created
+  assert_equal "$(cat "$HOME_OF_TEST/pid")" "$(state pid)"
+  assert_equal "$(told_by_conmon .pid)" "$(state pid)"
+  cutaway_runc start "$ID"
+  retry 10 grep -q 'stderr F wrong' "$HOME_OF_TEST/log"
+  run -0 cut -d' ' -f2- "$HOME_OF_TEST/log"
+  assert_line "stdout F out"
+  # As CRI-O's ExecSync: a conmon of its own, with the process in a file.
+  jq '.process | .args = ["sh", "-c", "echo inside; exit 4"]' "$BUNDLE/config.json" >"$HOME_OF_TEST/process.json"
+  run -4 conmon_of_test --sync -e --exec-process-spec "$HOME_OF_TEST/process.json" -l "k8s-file:$HOME_OF_TEST/exec.log" -p "$HOME_OF_TEST/exec.pid"
+  assert_equal "$(jq -s 'last | .exit_code' "$HOME_OF_TEST/sync")" 4
+  run -0 cut -d' ' -f2- "$HOME_OF_TEST/exec.log"
+  assert_output "stdout F inside"
+  cutaway_runc kill "$ID" TERM
+  retry 10 test -s "$HOME_OF_TEST/exits/$ID"
+  assert_equal "$(cat "$HOME_OF_TEST/exits/$ID")" 7
+  run -0 state status
+  assert_output stopped
+  cutaway_runc delete "$ID"
+}
+
+@test "conmon is told why a container could not be made" {
+  script true
+  config '.root.path = "nowhere"'
+  conmon_create
+  retry 20 test -s "$HOME_OF_TEST/sync"
+  assert_equal "$(told_by_conmon .pid)" -1
+  run -0 told_by_conmon .message
+  assert_output --partial nowhere
 }

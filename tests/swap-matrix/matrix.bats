@@ -16,7 +16,7 @@ setup() {
   HOME_OF_TEST=$(mktemp -d "${TMPDIR:-/tmp}/ct.XXXXXX")
   ROOT=$HOME_OF_TEST/root RUN=$HOME_OF_TEST/run
   mkdir -m 700 "$ROOT" "$RUN"
-  CREATE=()
+  CREATE=() EVENTS=(create start die destroy) FORMAT='{{.Action}}'
 }
 
 teardown() {
@@ -25,6 +25,7 @@ teardown() {
     stop_daemon TERM || true
   fi
   if [ -n "${DOCKERD:-}" ]; then end_dockerd; fi
+  if [ -n "${PODMAN_HOME:-}" ]; then end_podman; fi
   if [ -n "${CONTAINERD:-}" ]; then stop_containerd; fi
   rm -rf --one-file-system "$HOME_OF_TEST"
 }
@@ -127,12 +128,11 @@ our_daemon() {
 @test "our shim -> real crun" {
   needs crun
   needs "$SHIM"
-  [ ! -d /sys/fs/cgroup/unified ] || skip "crun refuses control groups of both versions"
   cell "cutaway-containerd-shim" "crun"
   our_shim_in_path
   start_containerd
   containerd_is "$CONTAINERD_SOCKET"
-  ctr_life --runc-binary crun
+  ctr_life --runc-binary "$(crun_here)"
 }
 
 @test "our daemon -> our init and runc, between them Docker's containerd and shim" {
@@ -153,6 +153,17 @@ our_daemon() {
   start_containerd
   containerd_is "$CONTAINERD_SOCKET"
   ctr_life --runc-binary "$RUNC"
+}
+
+@test "podman, its conmon -> our runc" {
+  needs podman
+  needs conmon
+  needs "$RUNC"
+  cell "podman, conmon" "cutaway-runc"
+  podman_with "$RUNC"
+  CREATE=(--network none --pull never --cgroupns host)
+  EVENTS=(create start died remove) FORMAT='{{.Status}}' # podman's words
+  docker_life peer_podman
 }
 
 @test "docker --runtime -> our runc" {
