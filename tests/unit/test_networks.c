@@ -21,11 +21,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define NEIGHBOUR "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
 static char dir[] = "/tmp/test-networks-XXXXXX";
 static struct network_store *store;
@@ -80,16 +82,22 @@ static int new_namespace(void)
     return fd;
 }
 
-static json_t *attach(const char *network, int netns, const char *bindings_text,
-                      struct ct_error *err)
+static json_t *attach_as(const char *container, const char *network, int netns,
+                         const char *bindings_text, struct ct_error *err)
 {
     CT_AUTO_JSON json_t *bindings = ct_json_parse(bindings_text, strlen(bindings_text), err);
     struct network_request request = {.network = network,
-                                      .container_id = CONTAINER,
+                                      .container_id = container,
                                       .container_name = "web",
                                       .port_bindings = bindings};
     json_t *endpoint = NULL;
     return network_attach(store, &request, netns, &endpoint, err) < 0 ? NULL : endpoint;
+}
+
+static json_t *attach(const char *network, int netns, const char *bindings_text,
+                      struct ct_error *err)
+{
+    return attach_as(CONTAINER, network, netns, bindings_text, err);
 }
 
 static int stream_socket(int netns)
@@ -176,7 +184,7 @@ static void two_endpoints_reach_each_other_and_have_different_addresses(void **s
     CT_AUTO_CLOSE int a = new_namespace();
     CT_AUTO_CLOSE int b = new_namespace();
     CT_AUTO_JSON json_t *first = attach("bridge", a, "{}", &err);
-    CT_AUTO_JSON json_t *second = attach("bridge", b, "{}", &err);
+    CT_AUTO_JSON json_t *second = attach_as(NEIGHBOUR, "bridge", b, "{}", &err);
     CT_AUTO_CLOSE int listener = listen_in(b, 80);
 
     assert_string_not_equal(ct_json_string(first, "IPAddress", ""),
@@ -184,7 +192,71 @@ static void two_endpoints_reach_each_other_and_have_different_addresses(void **s
     assert_true(reaches(a, ct_json_string(second, "IPAddress", ""), 80));
 
     assert_int_equal(network_forget(store, CONTAINER, &err), 0);
+    assert_true(device_exists("bridge"));
+    assert_int_equal(network_forget(store, NEIGHBOUR, &err), 0);
     assert_false(device_exists("bridge"));
+}
+
+static void a_container_is_on_a_network_once(void **state)
+{
+    (void)state;
+    need_root();
+    struct ct_error err = {0};
+    CT_AUTO_CLOSE int inside = new_namespace();
+    CT_AUTO_JSON json_t *lost = attach("bridge", inside, "{}", &err);
+
+    CT_AUTO_JSON json_t *again = attach("bridge", inside, "{}", &err);
+
+    CT_AUTO_CLOSE int listener = listen_in(inside, 80);
+    assert_true(reaches(-1, ct_json_string(again, "IPAddress", ""), 80));
+    assert_int_equal(network_detach(store, lost, &err), 0);
+    assert_true(device_exists("bridge"));
+    assert_int_equal(network_detach(store, again, &err), 0);
+    assert_false(device_exists("bridge"));
+}
+
+static bool port_is_free(unsigned port)
+{
+    CT_AUTO_CLOSE int fd = stream_socket(-1);
+    struct sockaddr_in any = address_of("0.0.0.0", port);
+    int one = 1;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+    return bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(fd, 1) == 0;
+}
+
+static bool is_container(void *context, const char *id)
+{
+    (void)context;
+    return strcmp(id, CONTAINER) == 0;
+}
+
+static void the_next_process_holds_the_ports_again(void **state)
+{
+    (void)state;
+    need_root();
+    struct ct_error err = {0};
+    CT_AUTO_CLOSE int a = new_namespace();
+    CT_AUTO_CLOSE int b = new_namespace();
+    pid_t first = fork();
+    if (first == 0) {
+        json_t *one = attach("bridge", a, "{\"80/tcp\":[{\"HostPort\":\"18081\"}]}", &err);
+        json_t *two = attach_as(NEIGHBOUR, "bridge", b, "{\"80/udp\":[{\"HostPort\":\"\"}]}", &err);
+        _exit(one && two ? 0 : 1);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(first, &status, 0), first);
+    assert_int_equal(status, 0);
+    assert_true(port_is_free(18081));
+
+    assert_int_equal(network_restore(store, is_container, NULL, &err), 0);
+
+    CT_AUTO_CLOSE int listener = listen_in(a, 80);
+    assert_false(port_is_free(18081));
+    assert_true(reaches(-1, "127.0.0.1", 18081));
+    assert_int_equal(network_forget(store, CONTAINER, &err), 0); /* the other one is gone already */
+    assert_false(device_exists("bridge"));
+    assert_true(port_is_free(18081));
 }
 
 static void a_published_port_is_reached_by_localhost_and_by_the_gateway(void **state)
@@ -202,7 +274,8 @@ static void a_published_port_is_reached_by_localhost_and_by_the_gateway(void **s
     assert_true(reaches(-1, ct_json_string(endpoint, "Gateway", ""), 18080));
 
     CT_AUTO_JSON json_t *refused =
-        attach("bridge", inside, "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"18080\"}]}", &err);
+        attach_as(NEIGHBOUR, "bridge", inside,
+                  "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"18080\"}]}", &err);
     assert_null(refused);
     assert_int_equal(err.kind, CT_CONFLICT);
     assert_non_null(strstr(err.frame[0].what, "port is already allocated"));
@@ -288,6 +361,8 @@ int main(void)
         TEST(the_three_networks_are_there),
         TEST(an_endpoint_is_reached_and_leaves_nothing),
         TEST(two_endpoints_reach_each_other_and_have_different_addresses),
+        TEST(a_container_is_on_a_network_once),
+        TEST(the_next_process_holds_the_ports_again),
         TEST(a_published_port_is_reached_by_localhost_and_by_the_gateway),
         TEST(networks_are_kept_apart),
         TEST(requests_that_cannot_work_are_refused),

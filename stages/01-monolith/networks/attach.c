@@ -1,5 +1,5 @@
 /*
- * attach.c - gives a network namespace an interface on a network, and takes it back.
+ * attach.c - gives a network namespace an interface on a network; detach.c takes it back.
  *
  * Room:       networks.   Called by: monitor.
  *
@@ -17,7 +17,6 @@
 #include "path.h"
 #include "span.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -115,18 +114,6 @@ static int ensure_bridge(struct network_store *store, json_t *record, const json
     return raise_bridge(store, record, err);
 }
 
-static void lower_bridge(const json_t *record)
-{
-    struct ct_error err = {0};
-    char bridge[DEVICE_NAME_BYTES];
-    char text[512];
-
-    bridge_name(record, bridge);
-    if (firewall_remove(record, &err) < 0 || link_delete(bridge, &err) < 0) {
-        ct_warn("left behind bridge=%s: %s", bridge, ct_error_render(&err, text, sizeof(text)));
-    }
-}
-
 /* Docker's way: 02:42 and the address, so that a MAC belongs to one address. */
 static int choose_mac(const char *wanted, uint32_t address, unsigned char ret[6],
                       struct ct_error *err)
@@ -181,11 +168,6 @@ static json_t *make_endpoint(const json_t *record, const struct network_request 
     ct_json_set(endpoint, "Aliases", all_aliases(request));
     ct_json_set(endpoint, "Ports", json_object());
     return endpoint;
-}
-
-static void host_device(const char *endpoint_id, char ret[static DEVICE_NAME_BYTES])
-{
-    (void)snprintf(ret, DEVICE_NAME_BYTES, "ve-%.12s", endpoint_id);
 }
 
 static int plan_veth(const json_t *record, const json_t *allocations,
@@ -265,9 +247,13 @@ static int attach_bridge(struct network_store *store, json_t *record,
 {
     char bridge[DEVICE_NAME_BYTES], device[DEVICE_NAME_BYTES];
     const char *id = ct_json_string(endpoint, "EndpointID", "");
-    CT_AUTO_JSON json_t *allocations =
-        allocations_load(store, ct_json_string(record, "Id", ""), err);
+    const char *network_id = ct_json_string(record, "Id", "");
 
+    /* A container is on a network once: what an attach left whose answer was lost goes first. */
+    if (endpoints_forget(store, network_id, request->container_id, err) < 0) {
+        return -1;
+    }
+    CT_AUTO_JSON json_t *allocations = allocations_load(store, network_id, err);
     if (!allocations || ensure_bridge(store, record, allocations, err) < 0) {
         return -1;
     }
@@ -280,7 +266,7 @@ static int attach_bridge(struct network_store *store, json_t *record,
         result = connect_endpoint(store, record, allocations, request, &veth, endpoint, err);
     }
     if (result < 0 && ct_json_count(json_object_get(allocations, "Endpoints")) == 0) {
-        lower_bridge(record);
+        bridge_lower(record);
     }
     return result;
 }
@@ -288,7 +274,7 @@ static int attach_bridge(struct network_store *store, json_t *record,
 int network_attach(struct network_store *store, const struct network_request *request, int netns_fd,
                    json_t **ret_endpoint, struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "network_attach(%s)", request->network);
+    CT_SPAN(err, NETWORKS_ROLE, CT_STEP_NETWORK, "network_attach(%s)", request->network);
     char id[2 * NETWORK_ID_BYTES + 1];
     CT_AUTO_CLOSE int lock = network_store_lock(store, err);
     CT_AUTO_JSON json_t *record = lock < 0 ? NULL : record_find(store, request->network, err);
@@ -303,134 +289,5 @@ int network_attach(struct network_store *store, const struct network_request *re
         return ct_while(err, "attach to network '%.64s'", request->network);
     }
     *ret_endpoint = ct_steal(endpoint);
-    return 0;
-}
-
-/* With the lock held. The record may be gone: then its bridge went with its last endpoint. */
-static int detach_locked(struct network_store *store, const json_t *endpoint, struct ct_error *err)
-{
-    struct ct_error missing = {0};
-    char device[DEVICE_NAME_BYTES];
-    const char *id = ct_json_string(endpoint, "EndpointID", "");
-    const char *network_id = ct_json_string(endpoint, "NetworkID", "");
-    CT_AUTO_JSON json_t *record = record_find(store, network_id, &missing);
-    CT_AUTO_JSON json_t *allocations = record ? allocations_load(store, network_id, err) : NULL;
-
-    ports_release(id);
-    host_device(id, device);
-    if (link_delete(device, err) < 0) {
-        return -1;
-    }
-    if (!allocations) {
-        return record ? -1 : 0;
-    }
-    json_t *endpoints = json_object_get(allocations, "Endpoints");
-    if (json_object_del(endpoints, id) != 0) {
-        return 0; /* taken back already */
-    }
-    if (allocations_save(store, network_id, allocations, err) < 0) {
-        return -1;
-    }
-    if (json_object_size(endpoints) == 0) {
-        lower_bridge(record);
-        return 0;
-    }
-    return firewall_apply(record, allocations, err);
-}
-
-int network_detach(struct network_store *store, const json_t *endpoint, struct ct_error *err)
-{
-    CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_NETWORK, "network_detach(%s)",
-            ct_json_string(endpoint, "Network", ""));
-    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
-
-    if (lock < 0 || detach_locked(store, endpoint, err) < 0) {
-        return ct_while(err, "detach from network '%.64s'",
-                        ct_json_string(endpoint, "Network", ""));
-    }
-    return 0;
-}
-
-/* The endpoints of a container on one network. */
-static int forget_in(struct network_store *store, const char *network_id, const char *container_id,
-                     struct ct_error *err)
-{
-    CT_AUTO_JSON json_t *allocations = allocations_load(store, network_id, err);
-    CT_AUTO_JSON json_t *endpoints =
-        allocations ? json_copy(json_object_get(allocations, "Endpoints")) : NULL;
-    const char *id;
-    json_t *endpoint;
-
-    if (!allocations) {
-        return -1;
-    }
-    json_object_foreach(endpoints, id, endpoint)
-    {
-        if (strcmp(ct_json_string(endpoint, "Container", ""), container_id) == 0 &&
-            detach_locked(store, endpoint, err) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int network_forget(struct network_store *store, const char *container_id, struct ct_error *err)
-{
-    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
-    CT_AUTO_JSON json_t *list = lock < 0 ? NULL : network_list(store, err);
-    size_t i;
-    json_t *network;
-
-    if (!list) {
-        return -1;
-    }
-    json_array_foreach(list, i, network)
-    {
-        if (forget_in(store, ct_json_string(network, "Id", ""), container_id, err) < 0) {
-            return ct_while(err, "take back the networks of '%.12s'", container_id);
-        }
-    }
-    return 0;
-}
-
-/* The endpoints of a container on one network get another name. */
-static int rename_in(struct network_store *store, const char *network_id, const char *container_id,
-                     const char *name, struct ct_error *err)
-{
-    CT_AUTO_JSON json_t *allocations = allocations_load(store, network_id, err);
-    const char *id;
-    json_t *endpoint;
-    bool changed = false;
-
-    if (!allocations) {
-        return -1;
-    }
-    json_object_foreach(json_object_get(allocations, "Endpoints"), id, endpoint)
-    {
-        if (strcmp(ct_json_string(endpoint, "Container", ""), container_id) == 0) {
-            ct_json_set_string(endpoint, "Name", name);
-            changed = true;
-        }
-    }
-    return changed ? allocations_save(store, network_id, allocations, err) : 0;
-}
-
-int network_rename(struct network_store *store, const char *container_id, const char *name,
-                   struct ct_error *err)
-{
-    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
-    CT_AUTO_JSON json_t *list = lock < 0 ? NULL : network_list(store, err);
-    size_t i;
-    json_t *network;
-
-    if (!list) {
-        return -1;
-    }
-    json_array_foreach(list, i, network)
-    {
-        if (rename_in(store, ct_json_string(network, "Id", ""), container_id, name, err) < 0) {
-            return ct_while(err, "rename '%.12s' on its networks", container_id);
-        }
-    }
     return 0;
 }

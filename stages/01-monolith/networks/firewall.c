@@ -16,10 +16,11 @@
 #include "path.h"
 
 #include <nftables/libnftables.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-int firewall_run(const char *commands, struct ct_error *err)
+static int run_commands(const char *commands, struct ct_error *err)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!nft) {
@@ -36,6 +37,17 @@ int firewall_run(const char *commands, struct ct_error *err)
     }
     nft_ctx_free(nft);
     return code == 0 ? 0 : -1;
+}
+
+/* The library promises nothing about threads. */
+int firewall_run(const char *commands, struct ct_error *err)
+{
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+    (void)pthread_mutex_lock(&turn);
+    int result = run_commands(commands, err);
+    (void)pthread_mutex_unlock(&turn);
+    return result;
 }
 
 static const char *table_digits(const json_t *record)

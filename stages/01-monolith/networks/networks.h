@@ -2,8 +2,9 @@
  * networks.h - networks: records, address allocation, bridges, veth pairs, NAT and published ports.
  *
  * Room:       networks. Knows network namespaces by descriptor; knows nothing of containers'
- * records. Called by:  engine (records), monitor (attach and detach around a run). Man:
- * rtnetlink(7), veth(4), bridge; libnftables(3). Nothing is shelled out.
+ * records. Called by:  engine (records), monitor (attach and detach around a run); in stage 04
+ * containerd, for them. Man: rtnetlink(7), veth(4), bridge; libnftables(3). Nothing is shelled out.
+ * All functions may be called from any thread.
  *
  * A store always knows three networks: "bridge" (driver bridge, made with the store), "host",
  * "none". Records: DIR/<id>.json; allocations: RUN/<id>.json under a lock. In the kernel a network
@@ -61,7 +62,8 @@ struct network_request {
  * what network_detach() needs. Failure leaves nothing behind; a host port that is taken is
  * CT_CONFLICT "port is already allocated".  Driver host and none: no interface, an endpoint
  * document all the same. Port reservations are sockets in the calling process: the caller must live
- * as long as the endpoint.
+ * as long as the endpoint, or its successor calls network_restore(). A container is on a network
+ * once: an endpoint of it that is there already is taken back first.
  */
 int network_attach(struct network_store *store, const struct network_request *request, int netns_fd,
                    json_t **ret_endpoint, struct ct_error *err);
@@ -71,6 +73,15 @@ int network_detach(struct network_store *store, const json_t *endpoint, struct c
 
 /* Takes back every endpoint of a container (after a crash or reboot). */
 int network_forget(struct network_store *store, const char *container_id, struct ct_error *err);
+
+/*
+ * network_restore - for a process that holds the ports of all containers, when it begins: reserves
+ * again what the records say, and takes back the endpoints of containers that are gone. lives:
+ * whether a container is there. A port that somebody else took meanwhile is only warned of.
+ */
+int network_restore(struct network_store *store,
+                    bool (*lives)(void *context, const char *container_id), void *context,
+                    struct ct_error *err);
 
 /* Brings "lo" up in a network namespace. */
 int network_loopback_up(int netns_fd, struct ct_error *err);

@@ -37,6 +37,19 @@ int allocations_save(struct network_store *store, const char *network_id, const 
 /* Serializes all changes of one instance's networks. Closed to unlock. */
 int network_store_lock(struct network_store *store, struct ct_error *err);
 
+/* In whose row of a trace this room's spans stand: it works inside that one. */
+#ifndef NETWORKS_ROLE
+#define NETWORKS_ROLE CT_ROLE_MONITOR
+#endif
+
+/* detach.c. With the lock held: takes back a container's endpoints on one network. */
+int endpoints_forget(struct network_store *store, const char *network_id, const char *container_id,
+                     struct ct_error *err);
+/* The bridge and the table go, as far as they are there. */
+void bridge_lower(const json_t *record);
+/* "ve-" + 12 digits of an endpoint's id: the host's end of its pair. */
+void host_device(const char *endpoint_id, char ret[static DEVICE_NAME_BYTES]);
+
 /* subnet.c */
 int subnet_parse(const char *text, struct subnet *ret, struct ct_error *err);
 char *subnet_text(struct subnet subnet); /* "172.17.0.0/16", owned */
@@ -81,7 +94,7 @@ int veth_create(const struct veth_request *request, struct ct_error *err);
 /* firewall.c: the network's nftables table, made anew from all its endpoints in one transaction. */
 int firewall_apply(const json_t *record, const json_t *allocations, struct ct_error *err);
 int firewall_remove(const json_t *record, struct ct_error *err);
-/* nftables commands, in the network namespace that the thread is in. */
+/* nftables commands, in the network namespace that the thread is in. One at a time. */
 int firewall_run(const char *commands, struct ct_error *err);
 
 /* ports.c */
@@ -90,6 +103,8 @@ int firewall_run(const char *commands, struct ct_error *err);
 json_t *ports_reserve(const char *endpoint_id, const struct network_request *request,
                       struct ct_error *err);
 void ports_release(const char *endpoint_id);
+/* The Ports of an endpoint that another process reserved, which has ended. */
+void ports_hold_again(const char *endpoint_id, const json_t *ports);
 
 /* "ct-" + 12 digits and "cutaway-" + 12 digits of a network's id. */
 void bridge_name(const json_t *record, char ret[static DEVICE_NAME_BYTES]);

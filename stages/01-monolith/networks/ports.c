@@ -7,17 +7,20 @@
  * A reservation is a socket bound to the host's port in this process. It never serves: the DNAT
  * rule is asked first. But the kernel then refuses the port to every other program, and to us when
  * another program has it. The list of reservations is the one global of this room: descriptors
- * belong to a process.
+ * belong to a process. Stores have locks of their own, and a process may have several: the list has
+ * its own, too.
  */
 #define CT_LAYER "networks"
 #include "networks_internal.h"
 
 #include "cleanup.h"
 #include "json.h"
+#include "log.h"
 #include "path.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,10 +32,13 @@ struct reservation {
 };
 
 static struct reservation *reservations;
+static pthread_mutex_t reservations_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void ports_release(const char *endpoint_id)
 {
     struct reservation **slot = &reservations;
+
+    (void)pthread_mutex_lock(&reservations_lock);
     while (*slot) {
         struct reservation *here = *slot;
         if (strcmp(here->endpoint_id, endpoint_id) == 0) {
@@ -43,6 +49,7 @@ void ports_release(const char *endpoint_id)
             slot = &here->next;
         }
     }
+    (void)pthread_mutex_unlock(&reservations_lock);
 }
 
 static int remember(const char *endpoint_id, int fd, struct ct_error *err)
@@ -53,8 +60,10 @@ static int remember(const char *endpoint_id, int fd, struct ct_error *err)
     }
     (void)snprintf(entry->endpoint_id, sizeof(entry->endpoint_id), "%s", endpoint_id);
     entry->fd = fd;
+    (void)pthread_mutex_lock(&reservations_lock);
     entry->next = reservations;
     reservations = entry;
+    (void)pthread_mutex_unlock(&reservations_lock);
     return 0;
 }
 
@@ -204,4 +213,38 @@ json_t *ports_reserve(const char *endpoint_id, const struct network_request *req
         return NULL;
     }
     return ct_steal(ports);
+}
+
+/* ---- again, in a new process ---------------------------------------------------------------- */
+
+/* Who has the port meanwhile keeps it: connections still come to the container, by its rule. */
+static void hold_again(const char *endpoint_id, const char *port, const json_t *binding)
+{
+    struct ct_error err = {0};
+    char line[400];
+    const char *slash = strchr(port, '/');
+    CT_AUTO_JSON json_t *held =
+        reserve_one(endpoint_id, port, ct_json_string(binding, "HostIp", ""),
+                    ct_json_string(binding, "HostPort", ""), &err);
+
+    if (!held) {
+        ct_warn("hold port %.5s%.4s of endpoint=%.12s again: %s",
+                ct_json_string(binding, "HostPort", ""), slash ? slash : "", endpoint_id,
+                ct_error_render(&err, line, sizeof(line)));
+    }
+}
+
+void ports_hold_again(const char *endpoint_id, const json_t *ports)
+{
+    const char *port;
+    json_t *bindings, *binding;
+    size_t i;
+
+    json_object_foreach((json_t *)ports, port, bindings)
+    {
+        json_array_foreach(bindings, i, binding)
+        {
+            hold_again(endpoint_id, port, binding);
+        }
+    }
 }
