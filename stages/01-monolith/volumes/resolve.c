@@ -2,19 +2,19 @@
  * resolve.c - all of a request's mounts together, in the order to be mounted, sources made.
  *
  * Room:       volumes.   Called by: engine (create).
+ *
+ * It makes volumes through the door as everybody, wherever the store is: stage 04 takes this file
+ * without store.c.
  */
 #define CT_LAYER "volumes"
 #include "volumes_internal.h"
 
 #include "cleanup.h"
-#include "file.h"
 #include "json.h"
 #include "path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *destination_of(const json_t *mount)
@@ -113,17 +113,15 @@ static int prepare_bind(json_t *mount, struct ct_error *err)
 
 static int prepare_volume(struct volume_store *store, json_t *mount, struct ct_error *err)
 {
-    char anonymous[65];
-    const char *name = ct_json_string(mount, "Name", "");
     CT_AUTO_JSON json_t *body = json_object();
     bool made = false;
 
-    ct_random_hex(anonymous, 32);
+    ct_json_set_string(body, "Name", ct_json_string(mount, "Name", ""));
     if (json_object_get(mount, "Labels")) {
         ct_json_set(body, "Labels", json_incref(json_object_get(mount, "Labels")));
         (void)json_object_del(mount, "Labels");
     }
-    CT_AUTO_JSON json_t *volume = volume_ensure(store, *name ? name : anonymous, body, &made, err);
+    CT_AUTO_JSON json_t *volume = volume_ensure(store, body, &made, err);
     if (!volume) {
         return -1;
     }
@@ -182,50 +180,5 @@ int volume_resolve(struct volume_store *store, const json_t *host_config,
         }
     }
     *ret_mounts = ct_steal(ordered);
-    return 0;
-}
-
-/* Nothing in it yet: the only moment at which the image's files go in. */
-static int is_empty(int dir_fd)
-{
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    int entries = 0;
-
-    if (!dir) {
-        ct_cleanup_close(&fd);
-        return 0;
-    }
-    while (readdir(dir)) {
-        entries++;
-    }
-    return entries <= 2;
-}
-
-int volume_populate(struct volume_store *store, const json_t *mount_point, int rootfs_fd,
-                    volume_copy_fn copy, struct ct_error *err)
-{
-    struct ct_error none = {0};
-    struct stat status;
-    const char *name = ct_json_string(mount_point, "Name", "");
-    CT_AUTO_FREE char *path = ct_printf("%s/_data", name);
-    CT_AUTO_CLOSE int target = openat(store->dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (target < 0) {
-        return ct_fail(err, errno, "open volume '%.64s'", name);
-    }
-    CT_AUTO_CLOSE int source =
-        ct_root_openat(rootfs_fd, destination_of(mount_point), O_PATH | O_DIRECTORY, 0, &none);
-    if (ct_json_bool(mount_point, "NoCopy", false) || source < 0 || !is_empty(target)) {
-        return 0;
-    }
-    if (copy(rootfs_fd, destination_of(mount_point), target, "/", err) < 0) {
-        return ct_while(err, "fill volume '%.64s' from the image", name);
-    }
-    if (fstat(source, &status) < 0 ||
-        fchownat(target, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 ||
-        fchmodat(store->dir_fd, path, status.st_mode & 07777, 0) < 0) {
-        return ct_fail(err, errno, "give volume '%.64s' the owner of the image's directory", name);
-    }
     return 0;
 }

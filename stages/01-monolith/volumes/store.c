@@ -1,5 +1,5 @@
 /*
- * store.c - volumes on disk: making, finding, listing, removing.
+ * store.c - volumes on disk: making, filling, finding, listing, removing.
  *
  * Room:       volumes.   Called by: engine, resolve.c.
  *
@@ -23,6 +23,11 @@
 
 #define NAME_MAX_BYTES   255
 #define TEMPORARY_PREFIX "." /* no volume's name begins so */
+
+struct volume_store {
+    char *dir;
+    int dir_fd;
+};
 
 struct volume_store *volume_store_open(const char *dir, struct ct_error *err)
 {
@@ -166,12 +171,16 @@ json_t *volume_find(struct volume_store *store, const char *name, struct ct_erro
     return describe(store, record);
 }
 
-json_t *volume_ensure(struct volume_store *store, const char *name, const json_t *body,
-                      bool *ret_made, struct ct_error *err)
+json_t *volume_ensure(struct volume_store *store, const json_t *body, bool *ret_made,
+                      struct ct_error *err)
 {
+    const char *asked = ct_json_string(body, "Name", "");
     struct ct_error missing = {0};
-    json_t *volume = volume_find(store, name, &missing);
+    char anonymous[65];
 
+    ct_random_hex(anonymous, 32);
+    const char *name = *asked ? asked : anonymous;
+    json_t *volume = volume_find(store, name, &missing);
     *ret_made = false;
     if (volume) {
         return volume;
@@ -189,12 +198,8 @@ json_t *volume_ensure(struct volume_store *store, const char *name, const json_t
 
 json_t *volume_create(struct volume_store *store, const json_t *body, struct ct_error *err)
 {
-    const char *name = ct_json_string(body, "Name", "");
-    char anonymous[65];
     bool made;
-
-    ct_random_hex(anonymous, 32);
-    return volume_ensure(store, *name ? name : anonymous, body, &made, err);
+    return volume_ensure(store, body, &made, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -274,4 +279,55 @@ long long volume_size(struct volume_store *store, const char *name, struct ct_er
     }
     CT_AUTO_FREE char *path = ct_printf("%s/_data", name);
     return ct_tree_size_bytes(store->dir_fd, path, err);
+}
+
+/* ---- what the image has at its place --------------------------------------------------------- */
+
+/* Nothing in it yet: the only moment at which the image's files go in. */
+static int is_empty(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int entries = 0;
+
+    if (!dir) {
+        ct_cleanup_close(&fd);
+        return 0;
+    }
+    while (readdir(dir)) {
+        entries++;
+    }
+    return entries <= 2;
+}
+
+int volume_populate(struct volume_store *store, const json_t *mount_point, int rootfs_fd,
+                    volume_copy_fn copy, struct ct_error *err)
+{
+    struct ct_error none = {0};
+    struct stat status;
+    const char *name = ct_json_string(mount_point, "Name", "");
+    const char *destination = ct_json_string(mount_point, "Destination", "");
+    CT_AUTO_FREE char *path = ct_printf("%s/_data", name);
+
+    if (volume_check_name(name, err) < 0) {
+        return -1;
+    }
+    CT_AUTO_CLOSE int target = openat(store->dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0) {
+        return ct_fail(err, errno, "open volume '%.64s'", name);
+    }
+    CT_AUTO_CLOSE int source =
+        ct_root_openat(rootfs_fd, destination, O_PATH | O_DIRECTORY, 0, &none);
+    if (ct_json_bool(mount_point, "NoCopy", false) || source < 0 || !is_empty(target)) {
+        return 0;
+    }
+    if (copy(rootfs_fd, destination, target, "/", err) < 0) {
+        return ct_while(err, "fill volume '%.64s' from the image", name);
+    }
+    if (fstat(source, &status) < 0 ||
+        fchownat(target, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 ||
+        fchmodat(store->dir_fd, path, status.st_mode & 07777, 0) < 0) {
+        return ct_fail(err, errno, "give volume '%.64s' the owner of the image's directory", name);
+    }
+    return 0;
 }

@@ -2,7 +2,7 @@
  * volumes.h - volumes, and the list of mounts that a container's request means.
  *
  * Room:       volumes. Called by: engine (records, resolve at create), monitor (prepare before a
- * run).
+ * run); in stage 04 containerd, for them. All functions may be called from any thread.
  *
  * On disk: DIR/<name>/{_data/,volume.json}. Names: [a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}.
  */
@@ -22,6 +22,9 @@ void volume_store_close(struct volume_store *store);
 /* body: Docker's VolumeCreate (Name: "" makes an anonymous one, Driver "local", DriverOpts,
  * Labels). An existing name returns the existing one. Owned document. */
 json_t *volume_create(struct volume_store *store, const json_t *body, struct ct_error *err);
+/* The same; *ret_made says whether it was missing. */
+json_t *volume_ensure(struct volume_store *store, const json_t *body, bool *ret_made,
+                      struct ct_error *err);
 /* Docker's Volume document: CreatedAt, Driver, Labels, Mountpoint, Name, Options, Scope. Owned. */
 json_t *volume_find(struct volume_store *store, const char *name, struct ct_error *err);
 json_t *volume_list(struct volume_store *store, struct ct_error *err);

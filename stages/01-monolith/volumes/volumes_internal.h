@@ -8,16 +8,8 @@
 
 #include "volumes.h"
 
-struct volume_store {
-    char *dir;
-    int dir_fd;
-};
-
 /* store.c: [a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}; CT_INVALID with Docker's words. */
 int volume_check_name(const char *name, struct ct_error *err);
-/* store.c: the volume, made when it is missing. *ret_made says whether it was. Owned document. */
-json_t *volume_ensure(struct volume_store *store, const char *name, const json_t *body,
-                      bool *ret_made, struct ct_error *err);
 
 /*
  * parse.c: each kind of request to one list of mount points (Docker's MountPoint objects); sources
