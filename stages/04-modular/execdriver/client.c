@@ -1,74 +1,32 @@
 /*
- * client.c - one call to containerd.
+ * client.c - the calls of this room to containerd.
  *
  * Room:       execdriver (stage 04).   Called by: the other files of this room.
- * Spec:       containerd, api/services: every call names a namespace in its metadata.
+ * Spec:       containerd, api/services/tasks, containers and version.
  */
 #define CT_LAYER "execdriver"
 #include "tasks_internal.h"
 
-#include "grpc.h"
-
 #include "json.h"
 #include "path.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define NAMESPACE       "cutaway"
-#define DEFAULT_ADDRESS "/run/containerd/containerd.sock"
-#define UNLIMITED_REAL  "1.8446744073709552e19"
-#define UNLIMITED       "18446744073709551615 "
-
-/* One connection for the life of the process. */
-static struct grpc_client *client(struct ct_error *err)
-{
-    static struct grpc_client *opened;
-    const char *address = getenv(TASKS_VARIABLE);
-
-    if (!opened) {
-        opened = grpc_client_open(address ? address : DEFAULT_ADDRESS, "containerd", err);
-    }
-    return opened;
-}
-
-static int call(const ProtobufCServiceDescriptor *service, const char *method, const void *request,
-                int timeout_ms, ProtobufCMessage **ret, struct ct_error *err)
-{
-    const struct grpc_header headers[] = {{"containerd-namespace", NAMESPACE}};
-    struct grpc_client *connection = client(err);
-    TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
-
-    if (!connection || grpc_unary(connection, service, method, headers, 1, timeout_ms, request,
-                                  &answer, err) < 0) {
-        return -1;
-    }
-    if (ret) {
-        *ret = answer;
-        answer = NULL;
-    }
-    return 0;
-}
-
-void tasks_free_message(ProtobufCMessage **message)
-{
-    if (*message) {
-        protobuf_c_message_free_unpacked(*message, NULL);
-    }
-}
+#define UNLIMITED_REAL "1.8446744073709552e19"
+#define UNLIMITED      "18446744073709551615 "
 
 int tasks_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,
                struct ct_error *err)
 {
-    return call(&containerd__services__tasks__v1__tasks__descriptor, method, request, timeout_ms,
-                ret, err);
+    return connection_call(&containerd__services__tasks__v1__tasks__descriptor, method, request,
+                           timeout_ms, ret, err);
 }
 
 int containers_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,
                     struct ct_error *err)
 {
-    return call(&containerd__services__containers__v1__containers__descriptor, method, request,
-                timeout_ms, ret, err);
+    return connection_call(&containerd__services__containers__v1__containers__descriptor, method,
+                           request, timeout_ms, ret, err);
 }
 
 char *tasks_version(struct ct_error *err)
@@ -76,8 +34,8 @@ char *tasks_version(struct ct_error *err)
     Google__Protobuf__Empty nothing = GOOGLE__PROTOBUF__EMPTY__INIT;
     TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
 
-    if (call(&containerd__services__version__v1__version__descriptor, "Version", &nothing,
-             TASKS_TIMEOUT_MS, &answer, err) < 0) {
+    if (connection_call(&containerd__services__version__v1__version__descriptor, "Version",
+                        &nothing, TASKS_TIMEOUT_MS, &answer, err) < 0) {
         return NULL;
     }
     return ct_printf("containerd %s",

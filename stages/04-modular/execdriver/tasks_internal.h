@@ -12,6 +12,7 @@
 #ifndef TASKS_INTERNAL_H
 #define TASKS_INTERNAL_H
 
+#include "connection.h"
 #include "execdriver.h"
 
 #include "containerd_api.h"
@@ -19,9 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TASKS_VARIABLE     "CUTAWAY_CONTAINERD" /* the environment: where containerd listens */
+#define TASKS_VARIABLE     CONNECTION_VARIABLE
 #define TASKS_KEPT_MAX     4
-#define TASKS_TIMEOUT_MS   30000 /* of calls that take no limit of the caller's */
+#define TASKS_TIMEOUT_MS   CONNECTION_TIMEOUT_MS
 #define TASKS_SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 #define TASKS_PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 #define TASKS_LIMITS_TYPE  "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
@@ -37,12 +38,9 @@ struct exec_job {
 
 /* ---- client.c ------------------------------------------------------------------------------- */
 
-/* A message's release, for locals that own one: NULL is allowed. */
-void tasks_free_message(ProtobufCMessage **message);
-#define TASKS_AUTO_MESSAGE __attribute__((cleanup(tasks_free_message)))
+#define TASKS_AUTO_MESSAGE CONNECTION_AUTO_MESSAGE
 
-/* Calls of containerd's services Tasks and Containers in our namespace. ret NULL: the answer is not
- * wanted. Errors are containerd's, as "containerd: …". */
+/* Calls of containerd's services Tasks and Containers: see connection_call(). */
 int tasks_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,
                struct ct_error *err);
 int containers_call(const char *method, const void *request, int timeout_ms, ProtobufCMessage **ret,

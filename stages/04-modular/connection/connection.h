@@ -1,0 +1,36 @@
+/*
+ * connection.h - the daemon's one connection to containerd, and calls over it.
+ *
+ * Room:       connection (stage 04).
+ * Called by:  execdriver, networks and volumes of stage 04: the doors behind which containerd is.
+ * Spec:       containerd, api/services: every call names a namespace in its metadata.
+ *
+ * All functions may be called from any thread. Errors are containerd's, as "containerd: …", with
+ * their whole chain if it is ours.
+ */
+#ifndef CONNECTION_H
+#define CONNECTION_H
+
+#include "error.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+#define CONNECTION_VARIABLE   "CUTAWAY_CONTAINERD" /* the environment: where containerd listens */
+#define CONNECTION_TIMEOUT_MS 30000                /* of calls that take no limit of the caller's */
+
+/* A call of one request and one answer in our namespace. *ret is owned; NULL: it is not wanted. */
+int connection_call(const ProtobufCServiceDescriptor *service, const char *method,
+                    const void *request, int timeout_ms, ProtobufCMessage **ret,
+                    struct ct_error *err);
+
+/*
+ * connection_offers - whether the containerd there offers the service `id` ("volumes"), by its own
+ * list of plugins. 1 or 0; -1: it does not answer.
+ */
+int connection_offers(const char *id, struct ct_error *err);
+
+/* A message's release, for locals that own one: NULL is allowed. */
+void connection_free_message(ProtobufCMessage **message);
+#define CONNECTION_AUTO_MESSAGE __attribute__((cleanup(connection_free_message)))
+
+#endif
