@@ -261,7 +261,7 @@ static void options_of_another_kind_are_refused_and_none_are_runcs(void **state)
     assert_string_equal(runtime.root, "/run/containerd/runc/moby");
     runtime_done(&runtime);
 
-    any.type_url = (char *)"runtimeoptions.v1.Options";
+    any.type_url = (char *)"runtimeoptions.v3.Options";
     any.value.data = (uint8_t *)(char *)"\x0a\x01x";
     any.value.len = 3;
     assert_int_equal(runtime_read(&any, "moby", &runtime, &err), -1);
@@ -271,6 +271,56 @@ static void options_of_another_kind_are_refused_and_none_are_runcs(void **state)
     any.value.len = 2;
     assert_int_equal(runtime_read(&any, "moby", &runtime, &err), -1);
     assert_int_equal(err.kind, CT_INVALID);
+}
+
+/* As containerd's CRI sends them: a type, and the path of a file. */
+static int read_options_in(const char *path, struct runtime *ret)
+{
+    Runtimeoptions__V1__Options named = RUNTIMEOPTIONS__V1__OPTIONS__INIT;
+    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    uint8_t bytes[4096];
+
+    named.type_url = (char *)"anything";
+    named.config_path = (char *)path;
+    any.type_url = (char *)"runtimeoptions.v1.Options";
+    any.value.len = runtimeoptions__v1__options__pack(&named, bytes);
+    any.value.data = bytes;
+    ct_error_clear(&err);
+    return runtime_read(&any, "k8s.io", ret, &err);
+}
+
+static void options_may_stand_in_a_file_whose_every_key_is_known(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    CT_AUTO_FREE char *path = in_home("options.json");
+    json_t *document = json_pack("{s:s, s:s, s:b}", "binary_name", "/bin/ours", "root", "/run/here",
+                                 "no_pivot_root", 1);
+    assert_int_equal(ct_json_save_at(AT_FDCWD, path, document, &err), 0);
+
+    assert_int_equal(read_options_in(path, &runtime), 0);
+    assert_string_equal(runtime.binary, "/bin/ours");
+    assert_string_equal(runtime.root, "/run/here/k8s.io");
+    assert_true(runtime.no_pivot_root);
+    runtime_done(&runtime);
+
+    json_object_set_new(document, "shim_cgroup", json_string("/x"));
+    assert_int_equal(ct_json_save_at(AT_FDCWD, path, document, &err), 0);
+    assert_int_equal(read_options_in(path, &runtime), -1);
+    assert_int_equal(err.kind, CT_UNSUPPORTED);
+    assert_non_null(strstr(err.frame[0].what, "there is no option 'shim_cgroup'"));
+
+    json_object_set_new(document, "binary_name", json_integer(7));
+    assert_int_equal(ct_json_save_at(AT_FDCWD, path, document, &err), 0);
+    assert_int_equal(read_options_in(path, &runtime), -1);
+    assert_int_equal(err.kind, CT_INVALID);
+    json_decref(document);
+
+    assert_int_equal(read_options_in("/no/such/file", &runtime), -1);
+    assert_int_equal(err.kind, CT_NOT_FOUND);
+    assert_int_equal(read_options_in("options.json", &runtime), -1);
+    assert_int_equal(err.kind, CT_UNSUPPORTED);
+    assert_non_null(strstr(err.frame[0].what, "no absolute path"));
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -370,6 +420,7 @@ int main(void)
         TEST(what_output_cannot_go_to_is_refused_by_name),
         TEST(the_runtimes_last_error_counts_and_nonsense_does_not),
         TEST(options_of_another_kind_are_refused_and_none_are_runcs),
+        TEST(options_may_stand_in_a_file_whose_every_key_is_known),
         TEST(without_ttrpc_the_program_publishes_until_it_succeeds),
         TEST(figures_get_their_places_in_both_messages),
     };

@@ -63,7 +63,9 @@ static const struct {
     {"Runtime",
      "Which OCI runtime it calls, and how, is what the runtime's options say "
      "(containerd.runc.v1.Options): binary_name, root, systemd_cgroup, no_pivot_root, "
-     "no_new_keyring, io_uid, io_gid, shim_cgroup. Without: runc, /run/containerd/runc."},
+     "no_new_keyring, io_uid, io_gid, shim_cgroup. Without: runc, /run/containerd/runc. "
+     "Or these name a file (runtimeoptions.v1.Options, in containerd's configuration of CRI "
+     "ConfigPath): a JSON object with binary_name, root, no_pivot_root, no_new_keyring."},
     {"Output", "A FIFO (a path, fifo://), a file (file://), a program (binary://), or a log as "
                "Docker's json-file driver writes it: json-file:///FOLDER?max-size=10m&max-file=3, "
                "the file being FOLDER/ID-json.log."},

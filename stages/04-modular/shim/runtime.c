@@ -2,7 +2,8 @@
  * runtime.c - which OCI runtime, and how it is called.
  *
  * Room:       shim.   Called by: task.c, runs.c, delete.c.
- * Spec:       containerd.runc.v1.Options; runc(8), crun(1): --root, --log, --log-format.
+ * Spec:       containerd.runc.v1.Options; runtimeoptions.v1.Options, which containerd's CRI sends
+ *             with a runtime type that it does not know; runc(8), crun(1): --root, --log.
  */
 #define CT_LAYER "shim"
 #include "shim_internal.h"
@@ -11,6 +12,7 @@
 #include "file.h"
 #include "json.h"
 #include "path.h"
+#include "shape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,20 +43,9 @@ static void take(const Containerd__Runc__V1__Options *options, const char *names
     ret->io_gid = options->io_gid;
 }
 
-int runtime_read(const Google__Protobuf__Any *options, const char *namespace, struct runtime *ret,
-                 struct ct_error *err)
+static int read_message(const Google__Protobuf__Any *options, const char *namespace,
+                        struct runtime *ret, struct ct_error *err)
 {
-    *ret = (struct runtime){0};
-    if (!options || options->value.len == 0) {
-        fill(ret, NULL, NULL, namespace);
-        return 0;
-    }
-    if (strcmp(options->type_url, "containerd.runc.v1.Options") != 0) {
-        return ct_refuse(err, CT_UNSUPPORTED,
-                         "read the runtime's options: they are '%.80s', not "
-                         "containerd.runc.v1.Options",
-                         options->type_url);
-    }
     Containerd__Runc__V1__Options *runc =
         containerd__runc__v1__options__unpack(NULL, options->value.len, options->value.data);
     if (!runc) {
@@ -63,6 +54,89 @@ int runtime_read(const Google__Protobuf__Any *options, const char *namespace, st
     take(runc, namespace, ret);
     containerd__runc__v1__options__free_unpacked(runc, NULL);
     return 0;
+}
+
+/* ---- options in a file ---------------------------------------------------------------------- */
+
+static const struct ct_shape in_file[] = {{"binary_name", CT_TEXT},
+                                          {"root", CT_TEXT},
+                                          {"no_pivot_root", CT_BOOLEAN},
+                                          {"no_new_keyring", CT_BOOLEAN},
+                                          {NULL, CT_TEXT}};
+
+static bool is_in_file(const char *key)
+{
+    const struct ct_shape *row = in_file;
+    while (row->path && strcmp(row->path, key) != 0) {
+        row++;
+    }
+    return row->path != NULL;
+}
+
+static int take_file(const char *path, const char *namespace, struct runtime *ret,
+                     struct ct_error *err)
+{
+    CT_AUTO_JSON json_t *document = ct_json_load_at(AT_FDCWD, path, err);
+    const char *key;
+    json_t *value;
+
+    if (!document || ct_shape_check(document, in_file, "", err) < 0) {
+        return ct_while(err, "read the runtime's options in '%s'", path);
+    }
+    json_object_foreach(document, key, value)
+    {
+        if (!is_in_file(key)) {
+            return ct_refuse(err, CT_UNSUPPORTED,
+                             "read the runtime's options in '%s': there is no option '%.40s'", path,
+                             key);
+        }
+    }
+    fill(ret, ct_json_string(document, "binary_name", NULL), ct_json_string(document, "root", NULL),
+         namespace);
+    ret->no_pivot_root = ct_json_bool(document, "no_pivot_root", false);
+    ret->no_new_keyring = ct_json_bool(document, "no_new_keyring", false);
+    return 0;
+}
+
+static int read_named_file(const Google__Protobuf__Any *options, const char *namespace,
+                           struct runtime *ret, struct ct_error *err)
+{
+    Runtimeoptions__V1__Options *named =
+        runtimeoptions__v1__options__unpack(NULL, options->value.len, options->value.data);
+    if (!named) {
+        return ct_refuse(err, CT_INVALID, "read the runtime's options: malformed");
+    }
+    int result;
+    if (named->config_path[0] == '/') {
+        result = take_file(named->config_path, namespace, ret, err);
+    } else {
+        result = ct_refuse(err, CT_UNSUPPORTED,
+                           "read the runtime's options: ConfigPath '%.80s' is no absolute path",
+                           named->config_path);
+        ct_hint(err, "ConfigPath = \"/FILE\", a JSON object with binary_name and root");
+    }
+    runtimeoptions__v1__options__free_unpacked(named, NULL);
+    return result;
+}
+
+int runtime_read(const Google__Protobuf__Any *options, const char *namespace, struct runtime *ret,
+                 struct ct_error *err)
+{
+    *ret = (struct runtime){0};
+    if (!options || options->value.len == 0) {
+        fill(ret, NULL, NULL, namespace);
+        return 0;
+    }
+    if (strcmp(options->type_url, "containerd.runc.v1.Options") == 0) {
+        return read_message(options, namespace, ret, err);
+    }
+    if (strcmp(options->type_url, "runtimeoptions.v1.Options") == 0) {
+        return read_named_file(options, namespace, ret, err);
+    }
+    return ct_refuse(err, CT_UNSUPPORTED,
+                     "read the runtime's options: they are '%.80s', not "
+                     "containerd.runc.v1.Options",
+                     options->type_url);
 }
 
 int runtime_save(const struct runtime *runtime, int bundle_fd, struct ct_error *err)

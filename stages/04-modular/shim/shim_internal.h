@@ -39,7 +39,8 @@ struct runtime {
     gid_t io_gid;
 };
 
-/* options NULL or empty: the defaults. CT_UNSUPPORTED: options of another kind. */
+/* options NULL or empty: the defaults. CT_UNSUPPORTED: options of another kind, or unknown ones in
+ * the file that runtimeoptions.v1.Options names; CT_INVALID, CT_NOT_FOUND: that file. */
 int runtime_read(const Google__Protobuf__Any *options, const char *namespace, struct runtime *ret,
                  struct ct_error *err);
 /* As a file of the bundle, for a `delete` that comes after our death. */
