@@ -49,14 +49,8 @@ report_kilobytes() {
   jq -cn --arg what "$1" --argjson a "$2" --argjson b "$3" '{name: "modular", what: $what, ours_kb: $a, peer_kb: $b}' >>"$OUT/results.jsonl"
 }
 
-# shims NAME DIRECTORY: the process ids of the shims that this side's containerd has started.
-shims() {
-  local pid
-  for pid in $(pgrep -x "$1"); do
-    # Theirs has the socket of its containerd on its command line, ours in its environment, too.
-    if tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q "^$2"; then echo "$pid"; fi
-  done
-}
+# shims PROGRAM: the process ids of the shims that this run's containerd has started; its socket is in their arguments.
+shims() { pgrep -f "^([^ ]*/)?$1 .*$RUN"; }
 
 # fleet SIDE: FLEET containers, one after the other; prints "total_us first_us last_us", medians of 20.
 fleet() {
@@ -71,11 +65,11 @@ report_fleet() {
   local -a ours_us peer_us
   read -ra ours_us <<<"$(fleet ours)"
   a=$(descendants "$CUTAWAYD" | memory Pss:)
-  a=$((a + $(shims cutaway-contain "$RUN" | memory Pss:)))
+  a=$((a + $(shims cutaway-containerd-shim | memory Pss:)))
   ours ps -aq | xargs "$BUILD/cutaway" --stage 04 -H "unix://$OURS" rm -f >>"$BENCH_LOG" 2>&1
   read -ra peer_us <<<"$(fleet peer)"
   b=$(descendants "$DOCKERD" | memory Pss:)
-  b=$((b + $(shims containerd-shim "$RUN" | memory Pss:)))
+  b=$((b + $(shims containerd-shim-runc-v2 | memory Pss:)))
   peer ps -aq | xargs docker -H "unix://$PEER" rm -f >>"$BENCH_LOG" 2>&1
   report modular "$FLEET times run -d, ours" "the same, docker" \
     "${ours_us[0]} ${peer_us[0]} $(awk "BEGIN { print ${ours_us[0]} / ${peer_us[0]} }")"
@@ -100,8 +94,8 @@ bench_modular() {
   # Two of each: they share the program's pages, and what one more costs is the question.
   for _ in 1 2; do run_ours_04 && run_peer_04; done >>"$BENCH_LOG"
   sleep 1
-  report_kilobytes "private memory of one more shim" "$(shims cutaway-contain "$RUN" | head -n 1 | memory Private_)" \
-    "$(shims containerd-shim "$RUN" | head -n 1 | memory Private_)"
+  report_kilobytes "private memory of one more shim" "$(shims cutaway-containerd-shim | head -n 1 | memory Private_)" \
+    "$(shims containerd-shim-runc-v2 | head -n 1 | memory Private_)"
   remove_all >>"$BENCH_LOG"
   report_fleet
   stop_daemons
