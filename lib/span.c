@@ -59,12 +59,14 @@ struct own {
 static struct own not_wiped, *own = &not_wiped;
 
 /* Of a thread: the span that is open, and the trace that a message brought along (or ""). */
-static __thread uint64_t innermost;
-static __thread struct {
+struct adoption {
     char trace_id[33];
     uint64_t parent;
     int fd; /* the recorder's file, or -1 */
-} adopted = {.fd = -1};
+};
+static __thread uint64_t innermost;
+static __thread enum ct_role innermost_role; /* while there is one */
+static __thread struct adoption adopted = {.fd = -1};
 
 static int folder = -1; /* RUN/trace, see ct_span_collect() */
 
@@ -287,11 +289,14 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
                            .parent = innermost ? innermost : outside(),
                            .role = role,
                            .step = step,
-                           .err = err};
+                           .err = err,
+                           .outer = innermost,
+                           .outer_role = innermost_role};
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     innermost = span.id;
+    innermost_role = role;
     /* A tracer in the kernel cannot wait for a page of constants to be read in: the stack is there.
      */
     (void)snprintf(role_text, sizeof(role_text), "%s", ct_role_name(role));
@@ -302,6 +307,26 @@ struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum
     }
     errno = saved;
     return span;
+}
+
+/* The thread is where it was before the span began. */
+static void step_out(const struct ct_span *span)
+{
+    innermost = span->outer;
+    innermost_role = span->outer_role;
+}
+
+void ct_span_leave(struct ct_span *span)
+{
+    if (span->id != 0) {
+        step_out(span);
+        span->left = true;
+    }
+}
+
+enum ct_role ct_span_role(enum ct_role otherwise)
+{
+    return innermost ? innermost_role : otherwise;
 }
 
 void ct_span_end(struct ct_span *span)
@@ -317,7 +342,9 @@ void ct_span_end(struct ct_span *span)
     if (failed) {
         (void)snprintf(error, sizeof(error), "%s", span->err->frame[0].what);
     }
-    innermost = span->parent == outside() ? 0 : span->parent;
+    if (!span->left) {
+        step_out(span);
+    }
     CT_PROBE_SPAN_END(span->id, kind, error);
     if (ct_span_fd() >= 0) {
         CT_AUTO_JSON json_t *line = make_line("end", span->id);
@@ -326,6 +353,21 @@ void ct_span_end(struct ct_span *span)
         write_line(line);
     }
     errno = saved;
+}
+
+void ct_span_end_later(struct ct_span *span, const char *traceparent, const struct ct_error *err)
+{
+    struct adoption now = adopted;
+
+    if (span->id == 0) {
+        return;
+    }
+    adopted.fd = -1;
+    ct_span_adopt(traceparent); /* whose file the line belongs to */
+    span->err = err;
+    ct_span_end(span);
+    ct_span_adopt(NULL);
+    adopted = now;
 }
 
 const char *ct_span_context(char buffer[static 56])

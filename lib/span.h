@@ -43,6 +43,9 @@ struct ct_span {
     enum ct_role role;
     enum ct_step step;
     const struct ct_error *err; /* borrowed until the end; may be NULL */
+    uint64_t outer;             /* what was innermost in the thread before, and its role */
+    enum ct_role outer_role;
+    bool left; /* see ct_span_leave() */
 };
 
 #define CT_SPAN(err, role, step, ...)                                                           \
@@ -57,6 +60,18 @@ bool ct_span_wanted(void);
 struct ct_span ct_span_begin(const struct ct_error *err, enum ct_role role, enum ct_step step,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 void ct_span_end(struct ct_span *span);
+
+/*
+ * For a program that does everything in one loop: ct_span_leave() lets the thread turn to other
+ * work while the span stays open, and ct_span_end_later() ends it, from any later turn of the same
+ * thread. traceparent: of the message that the span answers; NULL or "": none. err may be NULL.
+ */
+void ct_span_leave(struct ct_span *span);
+void ct_span_end_later(struct ct_span *span, const char *traceparent, const struct ct_error *err);
+
+/* The role that this thread acts in now, by its innermost span: for what carries messages and has
+ * no role of its own. otherwise: where no span is open. */
+enum ct_role ct_span_role(enum ct_role otherwise);
 
 /*
  * ct_span_context - "00-<32 hex trace>-<16 hex span>-01" of the innermost span, for a header or

@@ -33,15 +33,9 @@ static int64_t command_ns(const struct model *model, int role)
 /* -1: the container's program was never executed. */
 static int64_t first_instruction_ns(const struct model *model, int role)
 {
+    const struct model_row *first = model_first_instruction(model);
     (void)role;
-    for (size_t i = 0; i < model->n_rows; i++) {
-        const struct model_row *row = &model->rows[i];
-        if (row->event && row->role == CT_ROLE_CONTAINER &&
-            strcmp(ct_json_string(row->event, "t", ""), "exec") == 0) {
-            return row->ns - model->start_ns;
-        }
-    }
-    return -1;
+    return first ? first->ns - model->start_ns : -1;
 }
 
 static int64_t count_events(const struct model *model, const char *type, const char *name)

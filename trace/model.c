@@ -105,17 +105,33 @@ static bool is_open_file(const char *file)
     return strncmp(file, "/proc/self/", 11) == 0 || strncmp(file, "/dev/fd/", 8) == 0;
 }
 
-/* What an exec makes of a process. */
-static void role_of_exec(struct model *model, struct model_process *process, const json_t *exec,
+/* The role of the next span that this process begins, behind line i; -1: it begins none. */
+static int next_role(const struct model *model, json_int_t pid, size_t i)
+{
+    for (i++; i < json_array_size(model->lines); i++) {
+        const json_t *line = json_array_get(model->lines, i);
+        if (is(line, "begin") && ct_json_integer(line, "pid", 0) == pid) {
+            return role_by_name(ct_json_string(line, "role", ""));
+        }
+    }
+    return -1;
+}
+
+/* What the exec in line i makes of a process. */
+static void role_of_exec(struct model *model, struct model_process *process, size_t i,
                          json_int_t home_level)
 {
+    const json_t *exec = json_array_get(model->lines, i);
+    int next = next_role(model, process->pid, i);
     const char *file = ct_json_string(exec, "file", "");
     bool deeper = ct_json_integer(exec, "level", 0) > home_level;
 
     if (strncmp(base(file), "lxc-", 4) == 0) {
         process->role = CT_ROLE_LXC;
     } else if (process->executes || (deeper && !is_open_file(file))) {
-        process->role = CT_ROLE_CONTAINER;
+        process->role = strcmp(file, "/sbin/docker-init") == 0 ? CT_ROLE_INIT : CT_ROLE_CONTAINER;
+    } else if (next >= 0) {
+        process->role = next;
     } else if (process->role < 0) {
         const struct model_process *parent = find_process(model, process->parent);
         process->role = parent ? parent->role : CT_ROLE_CLIENT;
@@ -241,8 +257,9 @@ static void read_lines(struct model *model)
             }
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
-            role_of_exec(model, process, line, home_level);
+            role_of_exec(model, process, i, home_level);
             process->has_executed = true;
+            process->has_spans = false;
             end_spans_at_exec(model, process, ct_json_integer(line, "ns", 0));
         } else if (is(line, "begin")) {
             add_span(model, line, process);
@@ -448,6 +465,86 @@ const struct model_span *model_sender(const struct model *model, const struct mo
 {
     const struct model_span *parent = find_span(model, span->parent);
     return parent && parent->pid != span->pid && !span->in_fork ? parent : NULL;
+}
+
+const struct model_row *model_first_instruction(const struct model *model)
+{
+    for (size_t i = 0; i < model->n_rows; i++) {
+        const struct model_row *row = &model->rows[i];
+        if (row->event && is(row->event, "exec") &&
+            (row->role == CT_ROLE_INIT || row->role == CT_ROLE_CONTAINER)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* ---- who was asked and told nothing --------------------------------------------------------- */
+
+static bool is_answered(const struct model *model, const struct model_span *request)
+{
+    for (size_t i = 0; i < model->n_spans; i++) {
+        const struct model_span *span = &model->spans[i];
+        if (span->pid != request->pid && strcmp(span->parent, request->id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whom a role asks. */
+static int asked_role(int role)
+{
+    return role == CT_ROLE_CLIENT       ? CT_ROLE_ENGINE
+           : role == CT_ROLE_CONTAINERD ? CT_ROLE_SHIM
+                                        : CT_ROLE_CONTAINERD;
+}
+
+/* A request that went well, so that somebody must have done the work. */
+static const struct model_span *untold_request(const struct model *model)
+{
+    for (size_t i = 0; i < model->n_spans; i++) {
+        const struct model_span *span = &model->spans[i];
+        if (strcmp(span->step, ct_step_name(CT_STEP_REQUEST)) == 0 && span->end_ns &&
+            !span->failed && !is_answered(model, span)) {
+            return span;
+        }
+    }
+    return NULL;
+}
+
+static bool has_row(const struct model *model, int role)
+{
+    for (size_t i = 0; i < model->n_rows; i++) {
+        if (model->rows[i].role == role) {
+            return true;
+        }
+    }
+    return false;
+}
+
+char *model_untold(const struct model *model)
+{
+    static const enum ct_role path[] = {CT_ROLE_ENGINE, CT_ROLE_CONTAINERD, CT_ROLE_SHIM,
+                                        CT_ROLE_RUNTIME, CT_ROLE_CONTAINER};
+    const struct model_span *request = untold_request(model);
+    int asked = request ? asked_role(request->role) : -1;
+    char *rows = ct_strdup("");
+
+    for (size_t i = 0; request && i < sizeof(path) / sizeof(path[0]); i++) {
+        if ((int)path[i] >= asked && !has_row(model, (int)path[i])) {
+            CT_AUTO_FREE char *before = rows;
+            rows = ct_printf("%s%s%s", before, *before ? ", " : "", ct_role_name(path[i]));
+        }
+    }
+    if (!*rows) {
+        return rows;
+    }
+    CT_AUTO_FREE char *list = rows;
+    CT_AUTO_FREE char *message = model_text(request->message);
+    return ct_printf(
+        "%s: who answered '%.80s' told nothing; it is not Cutaway's, or cannot be traced", list,
+        message);
 }
 
 int64_t model_waited_ns(const struct model *model, int role, const char *reason)

@@ -4,12 +4,13 @@
  * Room:       trace.   Called by: the renderers (show_*.c), main.c.
  *
  * The rule of roles, in one place (model.c, read_lines()): a span names its role. A process takes
- * the role of the first span it begins; the recorded command is "client" until then. A process
- * without spans is "lxc" when its program is called lxc-*, or was started by such a one. It is
- * "container" from the exec that it does inside a span of the step "exec", or its first inside a
- * deeper pid namespace whose file is not one that our own side has open (/proc/self/…, /dev/fd/N:
- * sysinit, an init helper). Others begin with the role in which they were forked. An event has the
- * role of the span that its thread is in, else of its process.
+ * the role of the first span it begins, from the exec of that program on; the recorded command is
+ * "client" until then. A process without spans is "lxc" when its program is called lxc-*, or was
+ * started by such a one. It is "container" from the exec that it does inside a span of the step
+ * "exec", or its first inside a deeper pid namespace whose file is not one that our own side has
+ * open (/proc/self/…, /dev/fd/N: sysinit, an init helper); and "init" where that file is what
+ * --init puts there. Others begin with the role in which they were forked. An event has the role
+ * of the span that its thread is in, else of its process.
  */
 #ifndef TRACE_MODEL_H
 #define TRACE_MODEL_H
@@ -80,6 +81,11 @@ char *model_event_text(const json_t *event);
 /* Text of strangers for people: control characters become '?', ids of 64 digits are cut to 12.
  * Owned. */
 char *model_text(const char *text);
+/* The container's first instruction: the first exec inside, init's or the program's. NULL: none. */
+const struct model_row *model_first_instruction(const struct model *model);
+/* Roles that were asked and left no trace, with who did not answer, as a sentence: Docker's own
+ * part may stand there. "": all told. Owned. */
+char *model_untold(const struct model *model);
 /* The span in another process that this one answers: a message was passed. NULL: it is a call, also
  * where a fork of the caller makes it, which is the same program still. */
 const struct model_span *model_sender(const struct model *model, const struct model_span *span);

@@ -31,10 +31,16 @@
 #define SILENCE_NS (200 * 1000000LL)
 
 /* Where programs with probes stand, relative to cutaway-trace: in the build tree, and installed. */
-static const char *const probe_patterns[] = {"../cutaway",           "../stages/*/cutaway-*",
-                                             "../stages/*/cutawayd", "../stages/*/*/cutaway-*",
-                                             "../bin/cutaway",       "../libexec/cutaway/cutaway-*",
-                                             "../sbin/cutawayd",     "../cutaway-*"};
+static const char *const probe_patterns[] = {"../cutaway",
+                                             "../stages/*/cutaway-*",
+                                             "../stages/*/cutawayd",
+                                             "../stages/*/*/cutaway-*",
+                                             "../bin/cutaway",
+                                             "../libexec/cutaway/cutaway-*",
+                                             "../libexec/cutaway/*/cutawayd",
+                                             "../sbin/cutawayd",
+                                             "../sbin/cutaway-*",
+                                             "../cutaway-*"};
 
 static void add_binary(char ***binaries, size_t *n, const char *path)
 {

@@ -100,19 +100,6 @@ static size_t count(const struct model *model, const char *type, const char *nam
     return n;
 }
 
-/* The first exec of the workload: the container's first instruction. */
-static const struct model_row *first_instruction(const struct model *model)
-{
-    for (size_t i = 0; i < model->n_rows; i++) {
-        const json_t *event = model->rows[i].event;
-        if (event && model->rows[i].role == CT_ROLE_CONTAINER &&
-            strcmp(ct_json_string(event, "t", ""), "exec") == 0) {
-            return &model->rows[i];
-        }
-    }
-    return NULL;
-}
-
 static void tell_kernel(FILE *out, const struct model *model)
 {
     size_t processes = count(model, "fork", NULL);
@@ -134,9 +121,10 @@ static void tell_kernel(FILE *out, const struct model *model)
     }
 }
 
+/* What failed on the way and was made good does not count: the command itself must have failed. */
 static void tell_failure(FILE *out, const struct model *model)
 {
-    for (size_t i = model->n_spans; i > 0; i--) {
+    for (size_t i = model->n_spans; i > 0 && model->spans[0].failed; i--) {
         if (model->spans[i - 1].failed) {
             (void)fprintf(out, " It failed where %s %s: %s.",
                           model->spans[i - 1].role >= 0
@@ -152,7 +140,7 @@ int render_story(FILE *out, const struct model *model, const struct render_optio
                  struct ct_error *err)
 {
     int64_t all = model->command_end_ns - model->start_ns;
-    const struct model_row *first = first_instruction(model);
+    const struct model_row *first = model_first_instruction(model);
     (void)options;
     (void)err;
 

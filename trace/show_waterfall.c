@@ -253,6 +253,8 @@ static void print_foot(const struct page *page)
     json_int_t lost = ct_json_integer(page->model->footer, "lost", 0);
     CT_AUTO_FREE char *missing = model_text(ct_json_string(page->model->footer, "missing", ""));
 
+    CT_AUTO_FREE char *untold = model_untold(page->model);
+
     print_processes(page);
     if (!ct_json_bool(header, "kernel_events", true)) {
         CT_AUTO_FREE char *why = model_text(ct_json_string(header, "missing", ""));
@@ -260,6 +262,9 @@ static void print_foot(const struct page *page)
     }
     if (*missing) {
         (void)fprintf(page->out, "spans: %s\n", missing);
+    }
+    if (*untold && !*missing) {
+        (void)fprintf(page->out, "not recorded: %s\n", untold);
     }
     if (lost > 0) {
         (void)fprintf(page->out, "%lld events were lost\n", (long long)lost);

@@ -308,6 +308,39 @@ static void what_is_no_file_of_ours_is_not_written_to(void **state)
     assert_int_equal(size_of(fd), 0);
 }
 
+static void a_span_that_is_left_ends_later_where_it_began(void **state)
+{
+    (void)state;
+    CT_AUTO_CLOSE int recorder = make_recorder(0600);
+    struct ct_error err = {0};
+    char context[56];
+
+    ct_span_adopt(MESSAGE);
+    struct ct_span span = ct_span_begin(NULL, CT_ROLE_SHIM, CT_STEP_REPLY, "Create");
+    assert_int_equal(ct_span_role(CT_ROLE_CLIENT), CT_ROLE_SHIM);
+    assert_non_null(ct_span_context(context));
+    ct_span_adopt(context); /* a piece of the work in its name, left in its turn */
+    struct ct_span piece = ct_span_begin(NULL, CT_ROLE_SHIM, CT_STEP_SPAWN_RUNTIME, "runc create");
+    ct_span_leave(&piece);
+    ct_span_adopt(NULL);
+    ct_span_leave(&span);
+
+    assert_int_equal(ct_span_role(CT_ROLE_CLIENT), CT_ROLE_CLIENT);
+    inner(); /* other work */
+    (void)ct_refuse(&err, CT_CONFLICT, "busy");
+    ct_span_end_later(&piece, context, NULL);
+    ct_span_end_later(&span, MESSAGE, &err);
+
+    CT_AUTO_JSON json_t *all = lines_of(recorder), *other = lines();
+    assert_int_equal(json_array_size(all), 4);
+    assert_string_equal(text(all, 0, "parent"), "00000000000000aa");
+    assert_string_equal(text(all, 1, "parent"), text(all, 0, "id"));
+    assert_string_equal(text(all, 2, "id"), text(all, 1, "id"));
+    assert_string_equal(text(all, 3, "error"), "busy");
+    assert_string_equal(text(other, 0, "msg"), "inner");
+    assert_string_equal(text(other, 0, "parent"), "00000000000000ff");
+}
+
 static void a_recording_that_has_ended_takes_nothing_more(void **state)
 {
     (void)state;
@@ -383,6 +416,7 @@ int main(void)
         WITH_RUN(spans_of_a_message_go_to_the_recorder_of_its_trace),
         WITH_RUN(without_a_recorder_or_the_sampled_flag_nothing_is_opened_or_made),
         WITH_RUN(what_is_no_file_of_ours_is_not_written_to),
+        WITH_RUN(a_span_that_is_left_ends_later_where_it_began),
         WITH_RUN(a_recording_that_has_ended_takes_nothing_more),
         WITH_RUN(a_recording_does_not_fill_the_disk),
         WITH_RUN(a_message_concerns_only_the_thread_that_works_on_it),

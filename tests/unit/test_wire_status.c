@@ -1,14 +1,19 @@
 /*
- * test_wire_status.c - errors as gRPC's codes and google.rpc.Status, and back.
+ * test_wire_status.c - errors as gRPC's codes and google.rpc.Status, and back; a message as a line.
  *
- * Room:       tests/unit. Covers wire/status.c.
+ * Room:       tests/unit. Covers wire/status.c and wire/words.c.
  */
 #include "status.h"
+#include "words.h"
+
+#include "cleanup.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -124,6 +129,38 @@ static void no_status_and_ok_are_no_error(void **state)
     assert_int_equal(err.kind, CT_NONE);
 }
 
+static void a_messages_words_numbers_and_parts_are_told(void **state)
+{
+    (void)state;
+    Containerd__Services__Tasks__V1__KillRequest kill =
+        CONTAINERD__SERVICES__TASKS__V1__KILL_REQUEST__INIT;
+    Containerd__Services__Containers__V1__Container web =
+        CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__INIT;
+    Containerd__Services__Containers__V1__CreateContainerRequest create =
+        CONTAINERD__SERVICES__CONTAINERS__V1__CREATE_CONTAINER_REQUEST__INIT;
+    Google__Protobuf__Any packed = GOOGLE__PROTOBUF__ANY__INIT;
+    char much[300];
+
+    kill.container_id = (char *)"web";
+    kill.signal = 9;
+    kill.all = 1;
+    memset(much, 'x', sizeof(much) - 1);
+    much[sizeof(much) - 1] = '\0';
+    web.id = (char *)"web";
+    web.image = much;
+    packed.type_url = (char *)"a/b";
+    web.spec = &packed;
+    create.container = &web;
+
+    CT_AUTO_FREE char *killed = wire_words("Tasks", "Kill", &kill.base);
+    CT_AUTO_FREE char *created = wire_words("Containers", "Create", &create.base);
+    assert_string_equal(killed, "Tasks/Kill container_id=web signal=9 all=true");
+    assert_memory_equal(created, "Containers/Create container.id=web container.image=xxx", 54);
+    assert_string_equal(created + strlen(created) - 4, "x…");
+    assert_true(strlen(created) < 200);
+    assert_null(strstr(created, "a/b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_text_without_end_is_cut_and_nothing_is_no_text),
         cmocka_unit_test(a_detail_that_is_no_error_of_ours_is_passed_over),
         cmocka_unit_test(no_status_and_ok_are_no_error),
+        cmocka_unit_test(a_messages_words_numbers_and_parts_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,7 +240,7 @@ static json_t *warnings_of(const json_t *record)
 int engine_container_create(struct engine *engine, const char *name, const json_t *body,
                             char **ret_id, json_t **ret_warnings, struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REQUEST, "engine_container_create(%s)", name ? name : "");
+    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_CREATE, "engine_container_create(%s)", name ? name : "");
     CT_AUTO_FREE char *chain = NULL;
     CT_AUTO_JSON json_t *record = make_record(engine, body, &chain, err);
 

@@ -79,7 +79,7 @@ static char *command_text(const json_t *body)
 int engine_exec_create(struct engine *engine, const char *ref, const json_t *body, char **ret_id,
                        struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_REQUEST, "engine_exec_create(%s)", ref);
+    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_SAVE, "engine_exec_create(%s)", ref);
     char id[2 * EXEC_ID_BYTES + 1];
     struct container *container = engine_find_container(engine, ref, err);
     int result = container ? engine_require_running(container, err) : -1;

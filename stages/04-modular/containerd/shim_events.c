@@ -49,7 +49,11 @@ static void forward(struct ttrpc_call *call, const void *request)
 
 static const struct ttrpc_method methods[] = {{"Forward", forward}};
 static const struct ttrpc_service service = {
-    &containerd__services__events__ttrpc__v1__events__descriptor, methods, 1};
+    .descriptor = &containerd__services__events__ttrpc__v1__events__descriptor,
+    .methods = methods,
+    .n_methods = 1,
+    .role = CT_ROLE_CONTAINERD,
+};
 
 static void on_stop(void *context, uint32_t ready)
 {

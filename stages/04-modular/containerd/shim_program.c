@@ -9,6 +9,7 @@
 #include "file.h"
 #include "json.h"
 #include "process.h"
+#include "words.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -86,15 +87,17 @@ char *shim_find(const char *runtime, struct ct_error *err)
 /* Our own environment, and where the shim's events go. In pool. */
 static const char **environment(const struct task *task, struct pool *pool)
 {
-    static const char *const own[] = {"GOMAXPROCS=", "TTRPC_ADDRESS=", "GRPC_ADDRESS=",
-                                      "NAMESPACE=",  "TRACEPARENT=",   "MAX_SHIM_VERSION="};
+    static const char *const own[] = {
+        "GOMAXPROCS=",       "TTRPC_ADDRESS=", "GRPC_ADDRESS=",     "NAMESPACE=",
+        "MAX_SHIM_VERSION=", "TRACEPARENT=",   "CUTAWAY_TRACE_FD=", "CUTAWAY_RUN="};
+    const char *state = task->containerd->state;
     char context[56];
     size_t n = 0, kept = 0;
 
     while (environ[n]) {
         n++;
     }
-    const char **result = pool_array(pool, n + 7, sizeof(*result));
+    const char **result = pool_array(pool, n + 9, sizeof(*result));
     for (size_t i = 0; i < n; i++) {
         bool ours = false;
         for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++) {
@@ -110,8 +113,14 @@ static const char **environment(const struct task *task, struct pool *pool)
         pool_keep(pool, ct_printf("TTRPC_ADDRESS=%s.ttrpc", task->containerd->address));
     result[kept++] = pool_keep(pool, ct_printf("GRPC_ADDRESS=%s", task->containerd->address));
     result[kept++] = pool_keep(pool, ct_printf("NAMESPACE=%s", task->space));
+    /* Where the recorders' files are, for spans without BPF; see main.c. */
+    result[kept++] =
+        pool_keep(pool, ct_printf("CUTAWAY_RUN=%.*s", (int)(strrchr(state, '/') - state), state));
     if (ct_span_context(context)) {
         result[kept++] = pool_keep(pool, ct_printf("TRACEPARENT=%s", context));
+    }
+    if (ct_span_fd() >= 0) {
+        result[kept++] = pool_keep(pool, ct_printf("CUTAWAY_TRACE_FD=%d", ct_span_fd()));
     }
     return result;
 }
@@ -216,8 +225,8 @@ static int pack_options(const Google__Protobuf__Any *options, struct ct_error *e
 
 char *shim_start(struct task *task, const Google__Protobuf__Any *options, struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_SPAWN_SHIM, "%s -id %s start", task->program,
-            task->id);
+    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_SPAWN_SHIM, "%s -namespace %s -id %s start",
+            strrchr(task->program, '/') + 1, task->space, task->id);
     CT_AUTO_FREE char *self = ct_self_path(err);
     const char *level = getenv("CUTAWAY_LOG");
     bool debug = level && strcmp(level, "debug") == 0;
@@ -322,7 +331,8 @@ static int ask_on(struct question *question, struct ttrpc_client *client,
 int shim_ask(const struct task *task, const char *method, const void *request, int timeout_ms,
              int cancel_fd, ProtobufCMessage **ret, struct ct_error *err)
 {
-    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_REQUEST, "%s/%s", SERVICE->name, method);
+    CT_AUTO_FREE char *words = ct_span_wanted() ? wire_words(SERVICE->name, method, request) : NULL;
+    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_REQUEST, "%s", words);
     const struct ttrpc_request call = {
         .service = SERVICE, .method = method, .message = request, .timeout_ms = timeout_ms};
     struct question question = {

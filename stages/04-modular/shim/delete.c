@@ -12,6 +12,7 @@
 #include "log.h"
 #include "path.h"
 #include "process.h"
+#include "span.h"
 #include "units.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static int delete_container(const struct runtime *runtime, const char *bundle, c
                             struct ct_error *err)
 {
     const char *const words[] = {"delete", "--force", id, NULL};
-    CT_AUTO_STRV char **argv = runtime_words(runtime, bundle, words);
+    CT_AUTO_STRV char **argv = runtime_words(runtime, bundle, words, &(size_t){0});
     CT_AUTO_FREE char *output = NULL;
     long long before = runtime_log_size(bundle);
     int status = 0;
@@ -86,6 +87,8 @@ static int print_answer(pid_t pid, struct ct_error *err)
 
 int shim_delete(const struct shim_options *options, struct ct_error *err)
 {
+    CT_SPAN(err, CT_ROLE_SHIM, CT_STEP_COMMAND, "cutaway-containerd-shim -id %s delete",
+            options->id);
     CT_AUTO_FREE char *bundle = ct_path_absolute(options->bundle ? options->bundle : ".", err);
     CT_AUTO_CLOSE int fd = bundle ? open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     struct runtime runtime = {0};

@@ -30,11 +30,13 @@
 struct run {
     struct container *container;
     char **words;
+    size_t n_common; /* of them: the same in all commands */
     int stdio[3];
     bool owns_stdin, births;
     run_done_fn done;
     void *context;
     char traceparent[56]; /* of the request, for the runtime's own spans; "": none */
+    struct ct_span span;  /* from the command's start to its end */
 
     bool begun; /* it had its turn */
     pid_t pid;  /* 0: could not be started */
@@ -106,6 +108,7 @@ static void finish(struct run *run, const struct ct_error *error)
     struct shim *shim = container->shim;
     bool gone = false;
 
+    ct_span_end_later(&run->span, run->traceparent, error);
     container->runs = run->next;
     container->gone = &gone;
     run->done(run->context, run->output ? run->output : "", error);
@@ -146,9 +149,43 @@ static int open_output(struct run *run, int stdio[3], int *ret_writer, struct ct
     return run->output_source ? 0 : -1;
 }
 
+/* The command without what all have in common. Owned. */
+static char *command_line(const struct run *run)
+{
+    const char *name = strrchr(run->words[0], '/');
+    char *line = ct_strdup(name ? name + 1 : run->words[0]);
+
+    for (char **word = run->words + run->n_common; *word; word++) {
+        CT_AUTO_FREE char *shorter = line;
+        line = ct_printf("%s %s", shorter, *word);
+    }
+    return line;
+}
+
+/* What the command needs to go on with the trace: in our environment, until it has been started. */
+static void pass_trace(struct run *run, struct ct_spawn *request, int *fd)
+{
+    char context[56], number[12];
+
+    if (!ct_span_wanted()) {
+        return;
+    }
+    CT_AUTO_FREE char *line = command_line(run);
+    run->span = ct_span_begin(NULL, CT_ROLE_SHIM, CT_STEP_SPAWN_RUNTIME, "%s", line);
+    (void)setenv("TRACEPARENT", ct_span_context(context), 1);
+    *fd = ct_span_fd();
+    if (*fd >= 0) {
+        (void)snprintf(number, sizeof(number), "%d", *fd);
+        (void)setenv("CUTAWAY_TRACE_FD", number, 1);
+        request->keep = fd;
+        request->n_keep = 1;
+    }
+}
+
 static int spawn(struct run *run, struct ct_error *err)
 {
     const char *binary = run->words[0];
+    int trace_fd = -1;
     CT_AUTO_CLOSE int writer = -1;
     struct ct_process process = {.pidfd = -1};
     struct ct_spawn request = {.argv = (const char *const *)run->words,
@@ -156,20 +193,15 @@ static int spawn(struct run *run, struct ct_error *err)
                                .death_signal = SIGKILL};
 
     ct_span_adopt(*run->traceparent ? run->traceparent : NULL);
-    {
-        CT_SPAN(err, CT_ROLE_SHIM, CT_STEP_SPAWN_RUNTIME, "%s %s", binary,
-                run->words[run->container->runtime.systemd_cgroup ? 8 : 7]);
-        char trace[56];
-        if (ct_span_context(trace)) {
-            (void)setenv("TRACEPARENT", trace, 1);
-        }
-        if (open_output(run, request.stdio, &writer, err) == 0 &&
-            ct_process_start(&request, &process, err) == 0) {
-            run->pid = process.pid;
-            ct_process_done(&process); /* SIGCHLD tells */
-        }
-        (void)unsetenv("TRACEPARENT");
+    pass_trace(run, &request, &trace_fd);
+    if (open_output(run, request.stdio, &writer, err) == 0 &&
+        ct_process_start(&request, &process, err) == 0) {
+        run->pid = process.pid;
+        ct_process_done(&process); /* SIGCHLD tells */
     }
+    (void)unsetenv("TRACEPARENT");
+    (void)unsetenv("CUTAWAY_TRACE_FD");
+    ct_span_leave(&run->span);
     ct_span_adopt(NULL);
     return run->pid > 0 ? 0 : ct_while(err, "run '%s'", binary);
 }
@@ -189,18 +221,20 @@ static void start_next(struct container *container)
 static struct run *new_run(struct container *container, const struct run_request *request)
 {
     struct run *run = calloc(1, sizeof(*run));
+    size_t n_common = 0;
 
     if (!run) {
         abort();
     }
-    *run =
-        (struct run){.container = container,
-                     .words = runtime_words(&container->runtime, container->bundle, request->words),
-                     .owns_stdin = request->owns_stdin,
-                     .births = request->births,
-                     .done = request->done,
-                     .context = request->context,
-                     .output_fd = -1};
+    *run = (struct run){
+        .container = container,
+        .words = runtime_words(&container->runtime, container->bundle, request->words, &n_common),
+        .n_common = n_common,
+        .owns_stdin = request->owns_stdin,
+        .births = request->births,
+        .done = request->done,
+        .context = request->context,
+        .output_fd = -1};
     memcpy(run->stdio, request->stdio, sizeof(run->stdio));
     if (!ct_span_context(run->traceparent)) {
         run->traceparent[0] = '\0';
@@ -277,6 +311,7 @@ void run_cancel_all(struct container *container)
             (void)kill(run->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
         }
         container->shim->births -= run->begun && run->births;
+        ct_span_end_later(&run->span, run->traceparent, &gone);
         run->done(run->context, "", &gone);
         free_run(run);
     }

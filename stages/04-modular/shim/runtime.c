@@ -175,7 +175,8 @@ void runtime_done(struct runtime *runtime)
     *runtime = (struct runtime){0};
 }
 
-char **runtime_words(const struct runtime *runtime, const char *bundle, const char *const *words)
+char **runtime_words(const struct runtime *runtime, const char *bundle, const char *const *words,
+                     size_t *ret_n_common)
 {
     size_t n = 0, at = 0;
     while (words[n]) {
@@ -195,6 +196,7 @@ char **runtime_words(const struct runtime *runtime, const char *bundle, const ch
     if (runtime->systemd_cgroup) {
         all[at++] = ct_strdup("--systemd-cgroup");
     }
+    *ret_n_common = at;
     for (size_t i = 0; i < n; i++) {
         all[at++] = ct_strdup(words[i]);
     }

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "path.h"
+#include "span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,11 +170,26 @@ static void finish(struct shim *shim)
     free(shim->socket_path);
 }
 
+/* The trace in which we were started ends before we do. From here on it is the callers' messages
+ * that bring one along; containerd says where their recorders' files are. */
+static void leave_trace(void)
+{
+    const char *run = getenv("CUTAWAY_RUN");
+    struct ct_error err = {0};
+
+    (void)unsetenv("TRACEPARENT");
+    (void)unsetenv("CUTAWAY_TRACE_FD");
+    if (run && *run && ct_span_collect(run, &err) < 0) {
+        ct_info("spans for clients are not collected: %s", err.frame[0].what);
+    }
+}
+
 int shim_serve(const struct shim_options *options, int listen_fd, struct ct_error *err)
 {
     struct shim shim = {.options = *options, .signal_fd = -1};
 
     open_log(options->debug);
+    leave_trace();
     (void)chdir("/"); /* the bundle may go before we do: another of the group's may stay */
     if (fcntl(listen_fd, F_SETFD, FD_CLOEXEC) < 0) {
         return ct_fail(err, errno, "serve: descriptor %d is no socket to listen on", listen_fd);

@@ -47,8 +47,9 @@ int runtime_read(const Google__Protobuf__Any *options, const char *namespace, st
 int runtime_save(const struct runtime *runtime, int bundle_fd, struct ct_error *err);
 int runtime_load(int bundle_fd, const char *namespace, struct runtime *ret, struct ct_error *err);
 void runtime_done(struct runtime *runtime);
-/* The words of a command line up to the verb. Owned, as a vector of strings. */
-char **runtime_words(const struct runtime *runtime, const char *bundle, const char *const *words);
+/* A command line: the *ret_n_common words up to the verb, and words. Owned, a vector of strings. */
+char **runtime_words(const struct runtime *runtime, const char *bundle, const char *const *words,
+                     size_t *ret_n_common);
 /* The last error that the runtime wrote to BUNDLE/log.json, from byte `from` on. Owned or NULL. */
 char *runtime_last_error(const char *bundle, long long from);
 long long runtime_log_size(const char *bundle);

@@ -18,6 +18,7 @@
 #include "json.h"
 #include "path.h"
 #include "process.h"
+#include "span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,6 +224,8 @@ static char *wanted_cgroup(struct ct_error *err)
 
 int shim_start(const struct shim_options *options, struct ct_error *err)
 {
+    CT_SPAN(err, CT_ROLE_SHIM, CT_STEP_COMMAND, "cutaway-containerd-shim -id %s start",
+            options->id);
     CT_AUTO_FREE char *cgroup = wanted_cgroup(err);
     CT_AUTO_FREE char *group = cgroup ? group_of(options, err) : NULL;
     CT_AUTO_FREE char *path = group ? address_of(options, group, err) : NULL;

@@ -201,4 +201,5 @@ const struct ttrpc_service shim_task_service = {
     .descriptor = &containerd__task__v2__task__descriptor,
     .methods = methods,
     .n_methods = sizeof(methods) / sizeof(methods[0]),
+    .role = CT_ROLE_SHIM,
 };

@@ -11,7 +11,6 @@
 #include "json.h"
 #include "path.h"
 #include "process.h"
-#include "span.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -60,8 +59,6 @@ void task_kill(struct ttrpc_call *call, const void *request)
     struct ct_error err = {0};
     struct process *process = process_find(ttrpc_context(call), asked->id, asked->exec_id, &err);
 
-    CT_SPAN(&err, CT_ROLE_SHIM, CT_STEP_SIGNAL, "containerd.task.v2.Task/Kill %s %s %u", asked->id,
-            asked->exec_id, asked->signal);
     if (process && process->exited) {
         (void)ct_refuse(&err, CT_NOT_FOUND, "send %s: process already finished",
                         ct_signal_name((int)asked->signal));

@@ -12,7 +12,6 @@
 #include "file.h"
 #include "log.h"
 #include "path.h"
-#include "span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -175,7 +174,6 @@ void task_create(struct ttrpc_call *call, const void *request)
     struct shim *shim = ttrpc_context(call);
     struct ct_error err = {0};
 
-    CT_SPAN(&err, CT_ROLE_SHIM, CT_STEP_CREATE, "containerd.task.v2.Task/Create %s", asked->id);
     if (*asked->checkpoint) {
         (void)ct_refuse(&err, CT_UNSUPPORTED, "restore '%.64s': this shim does not", asked->id);
     } else if (!*asked->id || strchr(asked->id, '/') || *asked->id == '-') {

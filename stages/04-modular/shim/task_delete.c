@@ -8,7 +8,6 @@
 
 #include "log.h"
 #include "process.h"
-#include "span.h"
 #include "units.h"
 
 #include <signal.h>
@@ -108,8 +107,6 @@ void task_delete(struct ttrpc_call *call, const void *request)
     struct ct_error err = {0};
     struct process *process = process_find(ttrpc_context(call), asked->id, asked->exec_id, &err);
 
-    CT_SPAN(&err, CT_ROLE_SHIM, CT_STEP_CLEANUP, "containerd.task.v2.Task/Delete %s %s", asked->id,
-            asked->exec_id);
     if (process && (process->starting || (process->started && !process->exited))) {
         (void)ct_refuse(&err, CT_CONFLICT, "delete '%.64s': cannot delete a running process",
                         *process->id ? process->id : process->container->id);

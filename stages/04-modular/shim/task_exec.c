@@ -10,7 +10,6 @@
 #include "file.h"
 #include "log.h"
 #include "path.h"
-#include "span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,8 +146,6 @@ void task_start(struct ttrpc_call *call, const void *request)
     struct ct_error err = {0};
     struct process *process = process_find(ttrpc_context(call), asked->id, asked->exec_id, &err);
 
-    CT_SPAN(&err, CT_ROLE_SHIM, CT_STEP_START, "containerd.task.v2.Task/Start %s %s", asked->id,
-            asked->exec_id);
     if (process && (process->started || process->starting || process->exited)) {
         (void)ct_refuse(&err, CT_CONFLICT, "start '%.64s': it has been started already",
                         *process->id ? process->id : process->container->id);

@@ -4,6 +4,7 @@
  * Room:       wire.   Called by: the engine of stage 04.
  */
 #include "grpc_internal.h"
+#include "words.h"
 
 #include "span.h"
 #include "units.h"
@@ -274,6 +275,8 @@ int grpc_unary(struct grpc_client *client, const ProtobufCServiceDescriptor *ser
 {
     const ProtobufCMethodDescriptor *types =
         protobuf_c_service_descriptor_get_method_by_name(service, method);
+    CT_AUTO_FREE char *words = ct_span_wanted() ? wire_words(service->name, method, request) : NULL;
+    CT_SPAN(err, ct_span_role(CT_ROLE_CLIENT), CT_STEP_REQUEST, "%s", words);
     struct grpc_call *call =
         grpc_begin(client, service, method, headers, n_headers, timeout_ms, err);
     ProtobufCMessage *answer = NULL;

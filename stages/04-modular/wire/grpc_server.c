@@ -7,6 +7,7 @@
  * calls. There are never fewer workers than calls, so that one that waits holds nobody up.
  */
 #include "grpc_internal.h"
+#include "words.h"
 
 #include "log.h"
 #include "span.h"
@@ -91,10 +92,34 @@ static void finish(struct grpc_call *call, const struct ct_error *err)
 
 /* ---- the worker ----------------------------------------------------------------------------- */
 
-static int answer_unary(struct grpc_call *call, struct ct_error *err)
+static int check(struct grpc_server *server, struct grpc_call *call, struct ct_error *err)
+{
+    return server->before ? server->before(call, err) : 0;
+}
+
+static int answer_stream(struct grpc_server *server, struct grpc_call *call, struct ct_error *err)
+{
+    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_REPLY, "%s", call->path + 1);
+
+    return check(server, call, err) < 0 ? -1 : call->method->stream(call, err);
+}
+
+static int call_method(struct grpc_server *server, struct grpc_call *call,
+                       const ProtobufCMessage *request, struct ct_error *err)
+{
+    const ProtobufCMessageDescriptor *type = call->types->output;
+    ProtobufCMessage *response = pool_array(&call->pool, 1, type->sizeof_message);
+
+    protobuf_c_message_init(type, response);
+    if (check(server, call, err) < 0 || call->method->unary(call, request, response, err) < 0) {
+        return -1;
+    }
+    return call_send(call, response, false, err); /* goes out with the status */
+}
+
+static int answer_unary(struct grpc_server *server, struct grpc_call *call, struct ct_error *err)
 {
     ProtobufCMessage *request = NULL;
-    const ProtobufCMessageDescriptor *type = call->types->output;
     int got = grpc_receive(call, call->types->input, &request, err);
 
     if (got == 0) {
@@ -103,24 +128,17 @@ static int answer_unary(struct grpc_call *call, struct ct_error *err)
     if (got < 0) {
         return -1;
     }
-    ProtobufCMessage *response = pool_array(&call->pool, 1, type->sizeof_message);
-    protobuf_c_message_init(type, response);
-    int result = call->method->unary(call, request, response, err);
-    if (result == 0) {
-        result = call_send(call, response, false, err); /* goes out with the status */
+    int result;
+    {
+        const char *method = strrchr(call->path, '/') + 1;
+        CT_AUTO_FREE char *service =
+            ct_printf("%.*s", (int)(method - call->path - 2), call->path + 1);
+        CT_AUTO_FREE char *words = ct_span_wanted() ? wire_words(service, method, request) : NULL;
+        CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_REPLY, "%s", words);
+        result = call_method(server, call, request, err);
     }
     protobuf_c_message_free_unpacked(request, NULL);
     return result;
-}
-
-static int answer(struct grpc_call *call, struct grpc_server *server, struct ct_error *err)
-{
-    CT_SPAN(err, CT_ROLE_CONTAINERD, CT_STEP_REQUEST, "%s", call->path + 1);
-
-    if (server->before && server->before(call, err) < 0) {
-        return -1;
-    }
-    return call->method->unary ? answer_unary(call, err) : call->method->stream(call, err);
 }
 
 static void work_on(struct grpc_server *server, struct grpc_call *call)
@@ -128,7 +146,8 @@ static void work_on(struct grpc_server *server, struct grpc_call *call)
     struct ct_error err = {0};
 
     ct_span_adopt(call_header(call, "traceparent"));
-    int result = answer(call, server, &err);
+    int result =
+        call->method->unary ? answer_unary(server, call, &err) : answer_stream(server, call, &err);
     ct_span_adopt(NULL);
     if (result < 0) {
         char line[1024];

@@ -19,6 +19,7 @@
 
 #include "error.h"
 #include "loop.h"
+#include "span.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
@@ -46,6 +47,7 @@ struct ttrpc_service {
     const ProtobufCServiceDescriptor *descriptor;
     const struct ttrpc_method *methods;
     size_t n_methods;
+    enum ct_role role; /* who answers, in a trace */
 };
 
 /*

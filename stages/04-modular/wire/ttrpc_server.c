@@ -9,6 +9,7 @@
 
 #include "containerd_api.h"
 #include "status.h"
+#include "words.h"
 
 #include "cleanup.h"
 #include "log.h"
@@ -41,6 +42,7 @@ struct ttrpc_call {
     ProtobufCMessage *request;
     int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     struct loop_timer timer;
+    struct ct_span span;
     struct ttrpc_call *next; /* of the peer's */
 };
 
@@ -101,6 +103,7 @@ static void free_call(struct ttrpc_call *call)
 
 void ttrpc_reply(struct ttrpc_call *call, const void *message)
 {
+    ct_span_end_later(&call->span, ttrpc_metadata(call, "traceparent"), NULL);
     if (call->peer) {
         struct ct_error err = {0};
         size_t size = protobuf_c_message_get_packed_size(message);
@@ -122,6 +125,7 @@ void ttrpc_reply(struct ttrpc_call *call, const void *message)
 
 void ttrpc_refuse(struct ttrpc_call *call, const struct ct_error *error)
 {
+    ct_span_end_later(&call->span, ttrpc_metadata(call, "traceparent"), error);
     if (call->peer) {
         send_refusal(call->peer, call->stream, error);
     }
@@ -218,6 +222,24 @@ static struct ttrpc_call *new_call(struct peer *peer, uint32_t stream, Ttrpc__Re
     return call;
 }
 
+/* The answer may come in a later turn of the loop, and the span ends there. */
+static void handle_traced(struct ttrpc_call *call, ttrpc_handle_fn handle, enum ct_role role)
+{
+    struct ct_span span = {0};
+
+    ct_span_adopt(ttrpc_metadata(call, "traceparent"));
+    if (ct_span_wanted()) {
+        CT_AUTO_FREE char *words =
+            wire_words(call->envelope->service, call->envelope->method, call->request);
+        span = ct_span_begin(NULL, role, CT_STEP_REPLY, "%s", words);
+        call->span = span;
+        call->span.left = true; /* whoever answers, even at once: the thread is ours to lead out */
+    }
+    handle(call, call->request); /* it may be freed by now */
+    ct_span_leave(&span);
+    ct_span_adopt(NULL);
+}
+
 /* Takes envelope over. */
 static int dispatch(struct peer *peer, uint32_t stream, Ttrpc__Request *envelope,
                     struct ct_error *err)
@@ -239,9 +261,7 @@ static int dispatch(struct peer *peer, uint32_t stream, Ttrpc__Request *envelope
         return -1;
     }
     struct ttrpc_call *call = new_call(peer, stream, envelope, request);
-    ct_span_adopt(ttrpc_metadata(call, "traceparent"));
-    handle(call, request); /* it may be freed by now */
-    ct_span_adopt(NULL);
+    handle_traced(call, handle, peer->server->service->role);
     return 0;
 }
 
