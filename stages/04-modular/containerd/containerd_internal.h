@@ -8,6 +8,7 @@
  *            ROOT/content/ingest/<random>              blobs on their way in
  *            ROOT/snapshots/<snapshotter>/<id>/{fs,work}
  *            ROOT/io.containerd.runtime.v2.task/<namespace>/<id>/    of shims
+ *            ROOT/volumes/<namespace>/                 see volumes.h
  *            STATE/io.containerd.runtime.v2.task/<namespace>/<id>/   bundles
  */
 #ifndef CONTAINERD_INTERNAL_H
@@ -28,6 +29,7 @@
 #include "store.h"
 #include "units.h"
 
+struct spaces;
 struct tasks;
 
 struct containerd {
@@ -38,6 +40,7 @@ struct containerd {
     struct bus *bus;
     struct collector *collector;
     struct tasks *tasks;
+    struct spaces *spaces;
 };
 
 /* Of the call's server. */
@@ -114,11 +117,20 @@ Containerd__Types__Mount *snapshot_mount_of(const struct containerd *containerd,
 int snapshot_usage(struct containerd *containerd, int64_t id, int64_t *ret_size,
                    int64_t *ret_inodes, struct ct_error *err);
 
+/* ---- spaces.c: a namespace's volumes ---- */
+
+struct spaces *spaces_open(struct containerd *containerd);
+void spaces_close(struct spaces *spaces); /* accepts NULL */
+/* Of the call's namespace; opened when they are first asked for. Borrowed. */
+struct volume_store *volumes_of(struct grpc_call *call, struct ct_error *err);
+/* 1 when the namespace has any; -1 (err). */
+int spaces_used(struct containerd *containerd, const char *space, struct ct_error *err);
+
 /* ---- services ---- */
 
 /* One table of methods a service; main.c has the list. */
 extern const struct grpc_service version_service, introspection_service, namespaces_service,
     events_service, leases_service, images_service, containers_service, content_service,
-    snapshots_service, diff_service, tasks_service, health_service;
+    snapshots_service, diff_service, tasks_service, health_service, volumes_service;
 
 #endif

@@ -31,6 +31,7 @@ static const struct grpc_service *const services[] = {
     &version_service, &introspection_service, &health_service, &namespaces_service,
     &events_service,  &leases_service,        &images_service, &containers_service,
     &content_service, &snapshots_service,     &diff_service,   &tasks_service,
+    &volumes_service,
 };
 
 /* ---- before each call ----------------------------------------------------------------------- */
@@ -123,6 +124,7 @@ static int open_parts(struct containerd *containerd, struct ct_error *err)
     CT_AUTO_FREE char *database = ct_join(containerd->root, "metadata.db");
 
     containerd->bus = bus_new();
+    containerd->spaces = spaces_open(containerd);
     containerd->store = store_open(database, err);
     if (!containerd->store || read_uuid(containerd, err) < 0 ||
         open_directory(containerd, "content/blobs/sha256", &containerd->blobs_fd, err) < 0 ||
@@ -138,6 +140,7 @@ static void close_parts(struct containerd *containerd)
 {
     tasks_close(containerd->tasks);
     collector_close(containerd->collector);
+    spaces_close(containerd->spaces);
     store_close(containerd->store);
     bus_free(containerd->bus);
     ct_cleanup_close(&containerd->root_fd);

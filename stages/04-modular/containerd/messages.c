@@ -14,35 +14,6 @@
 
 /* ---- building ------------------------------------------------------------------------------- */
 
-void *message_new(const ProtobufCMessageDescriptor *type, struct pool *pool)
-{
-    ProtobufCMessage *message = pool_array(pool, 1, type->sizeof_message);
-    protobuf_c_message_init(type, message);
-    return message;
-}
-
-void list_add(void ***items, size_t *n, void *item, struct pool *pool)
-{
-    bool full = (*n & (*n - 1)) == 0; /* 0, 1, 2, 4, …: a power of two is always filled up */
-
-    if (full) {
-        void **grown = pool_array(pool, *n ? *n * 2 : 1, sizeof(*grown));
-        if (*n > 0) {
-            memcpy(grown, *items, *n * sizeof(*grown));
-        }
-        *items = grown;
-    }
-    (*items)[(*n)++] = item;
-}
-
-Google__Protobuf__Timestamp *timestamp_of(int64_t unix_ns, struct pool *pool)
-{
-    Google__Protobuf__Timestamp *time = message_new(&google__protobuf__timestamp__descriptor, pool);
-    time->seconds = unix_ns / 1000000000;
-    time->nanos = (int32_t)(unix_ns % 1000000000);
-    return time;
-}
-
 Google__Protobuf__Timestamp *timestamp_copy(const Google__Protobuf__Timestamp *of,
                                             struct pool *pool)
 {

@@ -142,10 +142,12 @@ static int is_used(struct store *store, const char *name, struct ct_error *err)
     return rows ? store_row(rows, err) : -1;
 }
 
-static int delete_locked(struct store *store, const char *name, struct ct_error *err)
+static int delete_locked(struct containerd *containerd, const char *name, struct ct_error *err)
 {
+    struct store *store = containerd->store;
     int used = is_used(store, name, err);
 
+    used = used == 0 ? spaces_used(containerd, name, err) : used;
     if (used > 0) {
         return ct_refuse(err, CT_CONFLICT, "it is not empty");
     }
@@ -166,7 +168,8 @@ static int delete_namespace(struct grpc_call *call, const void *request, void *r
     AUTO_TRANSACTION struct transaction work = store_begin(containerd_of(call)->store);
 
     (void)response;
-    if (delete_locked(work.store, ask->name, err) < 0 || store_commit(&work, err) < 0) {
+    if (check_identifier("namespace", ask->name, err) < 0 ||
+        delete_locked(containerd_of(call), ask->name, err) < 0 || store_commit(&work, err) < 0) {
         return ct_while(err, "delete namespace '%.76s'", ask->name);
     }
     Containerd__Events__NamespaceDelete event = CONTAINERD__EVENTS__NAMESPACE_DELETE__INIT;

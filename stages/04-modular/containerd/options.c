@@ -48,7 +48,8 @@ static const struct {
      "become root. One works on a root at a time."},
     {"Files",
      "ROOT/metadata.db is all that is remembered, readable with sqlite3; ROOT/content has the "
-     "blobs, ROOT/snapshots the layers, STATE/io.containerd.runtime.v2.task the bundles of tasks."},
+     "blobs, ROOT/snapshots the layers, ROOT/volumes the volumes of daemons that are ours, "
+     "STATE/io.containerd.runtime.v2.task the bundles of tasks."},
     {"Exit status", "0 ended by a signal, or the event was told; 1 it could not, and a line on "
                     "standard error says "
                     "why; 64 the command line is wrong."},

@@ -14,6 +14,7 @@
 #include "pool.h"
 
 #include "containerd_api.h"
+#include "message_parts.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -75,12 +76,6 @@ static inline void statement_cleanup(sqlite3_stmt **statement)
 
 /* ---- labels and other maps of strings ------------------------------------------------------- */
 
-/* Every generated entry of a map<string, string> looks like this. */
-struct map_entry {
-    ProtobufCMessage base;
-    char *key, *value;
-};
-
 /* As an update's mask has them: which fields are meant. NULL, or empty: all. */
 typedef const Google__Protobuf__FieldMask *store_mask;
 
@@ -106,13 +101,8 @@ int labels_delete(struct store *store, const char *namespace_, const char *kind,
 
 /* ---- parts of messages ---------------------------------------------------------------------- */
 
-/* A new message in pool. */
-void *message_new(const ProtobufCMessageDescriptor *type, struct pool *pool);
-/* Adds to an array that grows by doubling; *items and its elements are in pool's keeping. */
-void list_add(void ***items, size_t *n, void *item, struct pool *pool);
-Google__Protobuf__Timestamp *timestamp_of(int64_t unix_ns, struct pool *pool);
-/* Another's, which may be any: "no time" of a shim in Go is the year 1, too long ago for a number
- * of nanoseconds. NULL stays NULL. */
+/* More in message_parts.h. Another's, which may be any: "no time" of a shim in Go is the year 1,
+ * too long ago for a number of nanoseconds. NULL stays NULL. */
 Google__Protobuf__Timestamp *timestamp_copy(const Google__Protobuf__Timestamp *of,
                                             struct pool *pool);
 /* NULL when type is "". */

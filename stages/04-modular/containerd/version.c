@@ -58,6 +58,7 @@ static const struct {
     {"io.containerd.grpc.v1", "tasks"},
     {"io.containerd.ttrpc.v1", "events"},
     {"io.containerd.grpc.v1", "tasks"},
+    {"io.containerd.grpc.v1", "volumes"}, /* ours: cutaway.services.volumes.v1 */
 };
 
 static Containerd__Types__Platform *platform(struct pool *pool)

@@ -1,12 +1,17 @@
 /*
- * test_volumes.c - volumes on disk, and what a request's mounts mean together.
+ * volumes.c - the contract of volumes.h: volumes on disk, and what a request's mounts mean
+ * together.
+ *
+ * Run on stage 01's store, and on stage 04's choice with each containerd behind it.
  */
 #define CT_LAYER "test"
 #include "volumes.h"
 
 #include "cleanup.h"
+#include "file.h"
 #include "json.h"
 #include "path.h"
+#include "snapshots.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,14 +23,14 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/test-volumes-XXXXXX";
+static char dir[] = "/tmp/contract-volumes-XXXXXX";
 static struct volume_store *store;
 
 static int open_store(void **state)
 {
     (void)state;
     struct ct_error err = {0};
-    memcpy(dir, "/tmp/test-volumes-XXXXXX", sizeof(dir));
+    memcpy(dir, "/tmp/contract-volumes-XXXXXX", sizeof(dir));
     store = mkdtemp(dir) ? volume_store_open(dir, &err) : NULL;
     return store ? 0 : -1;
 }
@@ -34,6 +39,14 @@ static int close_store(void **state)
 {
     (void)state;
     struct ct_error err = {0};
+    CT_AUTO_JSON json_t *left = volume_list(store, &err); /* they need not be in dir */
+    size_t i;
+    json_t *volume;
+
+    json_array_foreach(left, i, volume)
+    {
+        assert_int_equal(volume_remove(store, ct_json_string(volume, "Name", ""), false, &err), 0);
+    }
     volume_store_close(store);
     return ct_remove_tree(AT_FDCWD, dir, &err);
 }
@@ -174,27 +187,95 @@ static void requests_that_mean_nothing_are_refused(void **state)
     assert_int_equal(count_volumes(), 0);
 }
 
-static int count_copies;
-
-static int copy(int from_root, const char *from, int to_root, const char *to, struct ct_error *err)
+/* A file of the volume; owned, NULL: it is not there. */
+static char *file_in_volume(const char *volume_name, const char *file)
 {
-    (void)from_root, (void)from, (void)to, (void)err;
-    count_copies++;
-    return mkdirat(to_root, "copied", 0755);
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *volume = volume_find(store, volume_name, &err);
+    CT_AUTO_FREE char *path = ct_join(ct_json_string(volume, "Mountpoint", "/none"), file);
+    char *text = NULL;
+
+    return ct_read_file_at(AT_FDCWD, path, 100, &text, &err) < 0 ? NULL : text;
+}
+
+/* An image with one file: ROOT/srv/<name>. */
+static int image_with(const char *name)
+{
+    struct ct_error err = {0};
+    CT_AUTO_FREE char *root = ct_join(dir, "rootfs");
+    CT_AUTO_FREE char *srv = ct_join(root, "srv");
+    CT_AUTO_CLOSE int made = ct_mkdirs(srv, 0755, &err);
+
+    assert_int_equal(ct_write_file_at(made, name, "image's", 7, 0644, &err), 0);
+    assert_int_equal(fchmod(made, 0711), 0);
+    return ct_root_open(root, &err);
 }
 
 static void an_empty_volume_is_filled_once(void **state)
 {
     (void)state;
     struct ct_error err = {0};
-    CT_AUTO_JSON json_t *mounts = resolve("{\"Binds\":[\"data:/tmp\"]}", "null", &err);
-    CT_AUTO_CLOSE int root = ct_root_open("/", &err);
-    count_copies = 0;
+    CT_AUTO_JSON json_t *mounts = resolve("{\"Binds\":[\"data:/srv\"]}", "null", &err);
+    const json_t *mount = json_array_get(mounts, 0);
+    CT_AUTO_CLOSE int image = image_with("first");
+    assert_int_equal(volume_populate(store, mount, image, snapshot_copy_tree, &err), 0);
+    CT_AUTO_CLOSE int changed = image_with("second");
 
-    assert_int_equal(volume_populate(store, json_array_get(mounts, 0), root, copy, &err), 0);
-    assert_int_equal(volume_populate(store, json_array_get(mounts, 0), root, copy, &err), 0);
+    assert_int_equal(volume_populate(store, mount, changed, snapshot_copy_tree, &err), 0);
 
-    assert_int_equal(count_copies, 1);
+    CT_AUTO_FREE char *first = file_in_volume("data", "first");
+    assert_string_equal(first, "image's");
+    assert_null(file_in_volume("data", "second"));
+    struct stat status;
+    assert_int_equal(stat(ct_json_string(mount, "Source", ""), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0711);
+}
+
+static void a_volume_where_the_image_has_nothing_stays_empty(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *mounts =
+        resolve("{\"Binds\":[\"data:/nowhere\",\"other:/srv:nocopy\"]}", "null", &err);
+    CT_AUTO_CLOSE int image = image_with("file");
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(
+            volume_populate(store, json_array_get(mounts, i), image, snapshot_copy_tree, &err), 0);
+    }
+
+    assert_null(file_in_volume("data", "file"));
+    assert_null(file_in_volume("other", "file"));
+    assert_true(volume_size(store, "data", &err) < 8192);
+}
+
+static void what_is_no_volume_is_not_filled(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *mount = json_pack("{s:s,s:s}", "Name", "../x", "Destination", "/srv");
+    CT_AUTO_CLOSE int image = image_with("file");
+
+    assert_int_equal(volume_populate(store, mount, image, snapshot_copy_tree, &err), -1);
+    assert_int_equal(err.kind, CT_INVALID);
+}
+
+static void drivers_and_options_that_there_are_not_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct ct_error err = {0};
+    CT_AUTO_JSON json_t *driver = json_pack("{s:s,s:s}", "Name", "data", "Driver", "nfs");
+    CT_AUTO_JSON json_t *options =
+        json_pack("{s:s,s:{s:s}}", "Name", "data", "DriverOpts", "type", "tmpfs");
+
+    assert_null(volume_create(store, driver, &err));
+    assert_int_equal(err.kind, CT_UNSUPPORTED);
+    assert_string_equal(err.frame[0].layer, "volumes");
+    assert_string_equal(err.frame[0].what, "volume driver 'nfs': there is only local");
+    ct_error_clear(&err);
+    assert_null(volume_create(store, options, &err));
+    assert_int_equal(err.kind, CT_UNSUPPORTED);
+    assert_int_equal(count_volumes(), 0);
 }
 
 int main(void)
@@ -210,6 +291,9 @@ int main(void)
         TEST(a_failed_request_leaves_no_volume),
         TEST(requests_that_mean_nothing_are_refused),
         TEST(an_empty_volume_is_filled_once),
+        TEST(a_volume_where_the_image_has_nothing_stays_empty),
+        TEST(what_is_no_volume_is_not_filled),
+        TEST(drivers_and_options_that_there_are_not_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
