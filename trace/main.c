@@ -45,7 +45,7 @@ static void usage(FILE *out)
         "[ARG...]\n"
         "        cutaway-trace show [--format=FORMAT] [--width=N] [--color=auto|always|never] "
         "FILE\n"
-        "        cutaway-trace compare FILE FILE...\n"
+        "        cutaway-trace compare [--brief] [--width=N] FILE FILE...\n"
         "        cutaway-trace run [-o FILE] [--] COMMAND [ARG...]\n\n"
         "Records the path of a command through all its processes, and shows it.\n\n"
         "  record       run COMMAND and write what happened to FILE (default cutaway.trace)\n"
@@ -53,6 +53,7 @@ static void usage(FILE *out)
         "  compare      recordings side by side: what each has more than the one before\n"
         "  run          record, show, and say where the recording is (`cutaway trace COMMAND`)\n\n"
         "  -o FILE      where the recording goes\n"
+        "  --brief      the table alone, not the messages\n"
         "  --probe FILE one more program that carries span probes\n"
         "  --no-bpf     record spans only, through a file, as without rights for BPF\n"
         "  --run DIR    without BPF: the run directory of the daemon that COMMAND asks (default\n"
@@ -73,6 +74,13 @@ static int terminal_width(void)
         width = size.ws_col;
     }
     return width < 40 ? 80 : width > 400 ? 400 : width;
+}
+
+/* --width: what is no width is the terminal's. */
+static int checked_width(const char *text)
+{
+    int width = atoi(text);
+    return width >= 40 && width <= 400 ? width : terminal_width();
 }
 
 static bool wants_colour(const char *choice)
@@ -128,7 +136,7 @@ static int command_show(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     struct ct_error err = {0};
     const char *format = "waterfall", *colour = "auto";
-    int width = 0, option;
+    int width = terminal_width(), option;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
@@ -136,7 +144,7 @@ static int command_show(int argc, char **argv)
             format = optarg;
             break;
         case 'w':
-            width = atoi(optarg);
+            width = checked_width(optarg);
             break;
         case 'c':
             colour = optarg;
@@ -150,44 +158,71 @@ static int command_show(int argc, char **argv)
         usage(stderr);
         return 125;
     }
-    struct render_options how = {.width = width >= 40 && width <= 400 ? width : terminal_width(),
-                                 .colour = wants_colour(colour)};
+    struct render_options how = {.width = width, .colour = wants_colour(colour)};
     return show(stdout, argv[optind], format, &how, &err) < 0 ? tell(&err) : 0;
 }
 
 #define COMPARED_MAX 8
 
-static const char *base_name(const char *path)
+/* What to call a recording: its file's name, without the ending. Owned. */
+static char *short_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    char *name = ct_strdup(slash ? slash + 1 : path);
+    char *dot = strrchr(name, '.');
+
+    if (dot && dot > name) {
+        *dot = '\0';
+    }
+    return name;
+}
+
+static int compare(char **paths, size_t n, const struct render_options *how, struct ct_error *err)
+{
+    struct model *models[COMPARED_MAX] = {NULL};
+    char *names[COMPARED_MAX] = {NULL};
+
+    for (size_t i = 0; i < n && err->kind == CT_NONE; i++) {
+        json_t *lines = recording_read(paths[i], err);
+        names[i] = short_name(paths[i]);
+        models[i] = lines ? model_new(lines, err) : NULL;
+    }
+    if (err->kind == CT_NONE) {
+        render_comparison(stdout, (const struct model *const *)models, (const char *const *)names,
+                          n, how);
+    }
+    for (size_t i = 0; i < n; i++) {
+        model_free(models[i]);
+        free(names[i]);
+    }
+    return err->kind == CT_NONE ? 0 : -1;
 }
 
 static int command_compare(int argc, char **argv)
 {
-    struct model *models[COMPARED_MAX] = {NULL};
-    const char *names[COMPARED_MAX];
+    static const struct option options[] = {{"brief", no_argument, NULL, 'b'},
+                                            {"width", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    struct render_options how = {.width = terminal_width()};
     struct ct_error err = {0};
-    size_t n = 0;
-    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    int option;
 
-    if (help || argc < 3 || argc > COMPARED_MAX + 1) {
-        usage(help ? stdout : stderr);
-        return help ? 0 : 125;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'b') {
+            how.brief = true;
+        } else if (option == 'w') {
+            how.width = checked_width(optarg);
+        } else {
+            usage(option == 'h' ? stdout : stderr);
+            return option == 'h' ? 0 : 125;
+        }
     }
-    for (int i = 1; i < argc && err.kind == CT_NONE; i++) {
-        json_t *lines = recording_read(argv[i], &err);
-        names[n] = base_name(argv[i]);
-        models[n] = lines ? model_new(lines, &err) : NULL;
-        n += models[n] != NULL;
+    if (argc - optind < 2 || argc - optind > COMPARED_MAX) {
+        usage(stderr);
+        return 125;
     }
-    if (err.kind == CT_NONE) {
-        render_comparison(stdout, (const struct model *const *)models, names, n);
-    }
-    while (n > 0) {
-        model_free(models[--n]);
-    }
-    return err.kind == CT_NONE ? 0 : tell(&err);
+    return compare(argv + optind, (size_t)(argc - optind), &how, &err) < 0 ? tell(&err) : 0;
 }
 
 /* The options of record and run. Returns the index of the command's first word; -1: say how it

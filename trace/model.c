@@ -235,6 +235,15 @@ static int role_of(const struct model *model, const struct model_process *proces
     return span ? span->role : process ? process->role : -1;
 }
 
+/* The process has made so many by now: those that are new were made in its role of this moment. */
+static void count_calls(struct model *model, struct model_process *process, json_int_t so_far)
+{
+    if (process->role >= 0 && so_far > process->calls) {
+        model->calls[process->role] += so_far - process->calls;
+    }
+    process->calls = so_far > process->calls ? so_far : process->calls;
+}
+
 /* Second pass: the roles of the processes, and spans. */
 static void read_lines(struct model *model)
 {
@@ -257,6 +266,8 @@ static void read_lines(struct model *model)
             }
         } else if (is(line, "exec") && process) {
             home_level = home_level < 0 ? ct_json_integer(line, "level", 0) : home_level;
+            count_calls(model, process, ct_json_integer(line, "calls", 0));
+            ct_json_set(line, "role_before", json_integer(process->role));
             role_of_exec(model, process, i, home_level);
             process->has_executed = true;
             process->has_spans = false;
@@ -266,7 +277,7 @@ static void read_lines(struct model *model)
         } else if (is(line, "end")) {
             end_span(model, line);
         } else if (is(line, "calls") && process) {
-            process->calls = ct_json_integer(line, "count", 0);
+            count_calls(model, process, ct_json_integer(line, "count", 0));
         } else if (is(line, "footer")) {
             model->footer = line;
         }
@@ -313,13 +324,19 @@ static void make_rows(struct model *model)
         json_int_t tid = thread_of(line);
         if (is(line, "begin") && next_span < model->n_spans) {
             const struct model_span *span = &model->spans[next_span++];
-            add_row(model, &(struct model_row){
-                               .ns = ns, .span = span, .role = span->role, .depth = span->depth});
+            add_row(model, &(struct model_row){.ns = ns,
+                                               .span = span,
+                                               .role = span->role,
+                                               .role_before = span->role,
+                                               .depth = span->depth});
         } else if (!is(line, "begin") && !is(line, "end") && !is(line, "header") &&
                    !is(line, "calls") && !is(line, "footer")) {
+            int role = (int)ct_json_integer(line, "role", -1);
             add_row(model, &(struct model_row){.ns = ns,
                                                .event = line,
-                                               .role = (int)ct_json_integer(line, "role", -1),
+                                               .role = role,
+                                               .role_before =
+                                                   (int)ct_json_integer(line, "role_before", role),
                                                .depth = depth_at(model, tid, ns, NULL)});
         }
     }
@@ -464,7 +481,16 @@ char *model_event_text(const json_t *event)
 const struct model_span *model_sender(const struct model *model, const struct model_span *span)
 {
     const struct model_span *parent = find_span(model, span->parent);
-    return parent && parent->pid != span->pid && !span->in_fork ? parent : NULL;
+
+    if (!parent || parent->pid == span->pid || span->in_fork) {
+        return NULL;
+    }
+    for (const struct model_span *earlier = model->spans; earlier < span; earlier++) {
+        if (earlier->pid == span->pid && strcmp(earlier->parent, span->parent) == 0) {
+            return NULL;
+        }
+    }
+    return parent;
 }
 
 const struct model_row *model_first_instruction(const struct model *model)

@@ -31,7 +31,7 @@ struct model_process {
     bool has_executed;
     bool executes; /* it is inside a span "exec": what it executes is the container's program */
     char comm[16];
-    json_int_t calls; /* system calls that it made while it was followed */
+    json_int_t calls; /* system calls that it made while it was followed, as far as attributed */
     int colour;       /* its number in the order of appearance */
 };
 
@@ -52,6 +52,7 @@ struct model_row {
     const struct model_span *span; /* or NULL */
     const json_t *event;           /* or NULL; borrowed */
     int role;
+    int role_before; /* of an exec: the process's until then; else as role */
     int depth;
 };
 
@@ -68,6 +69,7 @@ struct model {
     size_t n_spans;
     struct model_row *rows;
     size_t n_rows;
+    json_int_t calls[MODEL_ROLES]; /* system calls, by the role of the process at the time */
 };
 
 /* Takes the lines over. NULL with CT_SYSTEM only when memory is out. */
@@ -87,7 +89,8 @@ const struct model_row *model_first_instruction(const struct model *model);
  * part may stand there. "": all told. Owned. */
 char *model_untold(const struct model *model);
 /* The span in another process that this one answers: a message was passed. NULL: it is a call, also
- * where a fork of the caller makes it, which is the same program still. */
+ * where a fork of the caller makes it, which is the same program still; or it is not the first that
+ * came of that message. */
 const struct model_span *model_sender(const struct model *model, const struct model_span *span);
 /* Time that processes of a role, or all (-1), waited for a reason ("fsync"), or any (NULL). */
 int64_t model_waited_ns(const struct model *model, int role, const char *reason);

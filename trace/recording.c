@@ -149,6 +149,7 @@ static json_t *kernel_line(const struct trace_event *event)
         ct_json_set(line, "file", text_value(event->text[0], TRACE_TEXT_BYTES));
         ct_json_set(line, "argv", arguments(event));
         ct_json_set(line, "level", json_integer((json_int_t)event->arg[0]));
+        ct_json_set(line, "calls", json_integer((json_int_t)event->arg[1]));
         return line;
     case TRACE_EXIT:
         line = new_line("exit", event);

@@ -13,6 +13,7 @@
 struct render_options {
     int width; /* columns */
     bool colour;
+    bool brief; /* of a comparison: the table alone */
 };
 
 int render_waterfall(FILE *out, const struct model *model, const struct render_options *options,
@@ -27,6 +28,6 @@ int render_jsonl(FILE *out, const struct model *model, const struct render_optio
 /* Several recordings (n >= 2) side by side, each with what it adds to the one before; names are
  * what to call them. */
 void render_comparison(FILE *out, const struct model *const *models, const char *const *names,
-                       size_t n);
+                       size_t n, const struct render_options *options);
 
 #endif

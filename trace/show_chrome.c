@@ -147,6 +147,7 @@ int render_jsonl(FILE *out, const struct model *model, const struct render_optio
         CT_AUTO_JSON json_t *copy = json_copy(line);
         if (json_is_integer(json_object_get(copy, "role"))) { /* the model's own note */
             (void)json_object_del(copy, "role");
+            (void)json_object_del(copy, "role_before");
         }
         CT_AUTO_FREE char *text = ct_json_text(copy);
         (void)fprintf(out, "%s\n", text);

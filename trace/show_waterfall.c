@@ -11,6 +11,7 @@
  * One colour is one process: stage 01 is nearly one colour, stage 04 is six.
  */
 #define CT_LAYER "trace"
+#include "columns.h"
 #include "renderers.h"
 
 #include "cleanup.h"
@@ -69,32 +70,6 @@ static void print_bar(const struct page *page, int64_t begin, int64_t end, const
     }
 }
 
-/* At most n columns of a UTF-8 text, "…" at the end when it was cut. */
-static void print_cut(FILE *out, const char *text, int n)
-{
-    int columns = 0;
-    const char *c = text;
-    for (; *c; c++) {
-        columns += ((unsigned char)*c & 0xC0) != 0x80;
-        if (columns > n) {
-            break;
-        }
-    }
-    if (!*c) {
-        (void)fputs(text, out);
-        return;
-    }
-    columns = 0;
-    for (c = text; *c; c++) {
-        columns += ((unsigned char)*c & 0xC0) != 0x80;
-        if (columns >= n) {
-            break;
-        }
-        (void)fputc(*c, out);
-    }
-    (void)fputs("…", out);
-}
-
 static void print_row(const struct page *page, int64_t ns, int role, json_int_t pid, int64_t end,
                       const char *mark, int depth, const char *text)
 {
@@ -105,7 +80,7 @@ static void print_row(const struct page *page, int64_t ns, int role, json_int_t 
                   colour_of(page, pid), ROLE_COLUMNS, role_text(role));
     print_bar(page, ns, end, mark);
     (void)fprintf(page->out, "%s  %*s", page->options->colour ? "\033[0m" : "", 2 * indent, "");
-    print_cut(page->out, text, left > 10 ? left : 10);
+    columns_print(page->out, text, left > 10 ? left : 10);
     (void)fputc('\n', page->out);
 }
 

@@ -227,9 +227,11 @@ END
   run -0 trace record -o "$HOME_OF_TEST/a" -- "$BUILD/cutaway" inspect web
   run -0 trace record -o "$HOME_OF_TEST/b" -- "$BUILD/cutaway" start web
   run -0 trace compare "$HOME_OF_TEST/a" "$HOME_OF_TEST/b"
-  assert_line --regexp '^processes +[0-9]+ +[0-9]+  \(\+[1-9][0-9]*\)'
-  assert_line --regexp '^system calls +[0-9]+ +[0-9]+  \(\+[1-9][0-9]*\)'
+  assert_line --regexp '^processes +[0-9]+ +[0-9]+ \+[1-9][0-9]*'
+  assert_line --regexp '^system calls +[0-9]+ +[0-9]+ \+[1-9][0-9]*'
+  assert_line --regexp "^  client -> engine +$([ "$STAGE" = 01 ] && echo call || echo '[0-9]+ messages?') "
+  assert_line --regexp '^  engine -> monitor +- +1 message'
   assert_line --regexp '^  engine +-> monitor +cutaway-monitor'
-  assert_line --regexp '^From a to b: \+[1-9][0-9]* processes, \+[1-9][0-9]* messages, .* system calls, '
+  assert_line --regexp '^From a to b: \+[1-9][0-9]* processes, \+[1-9][0-9]* messages, .* system calls,'
   run -125 trace compare "$HOME_OF_TEST/a"
 }

@@ -2,6 +2,7 @@
  * test_trace.c - a recording is read, understood and shown.
  */
 #define CT_LAYER "test"
+#include "hops.h"
 #include "recording.h"
 #include "renderers.h"
 
@@ -201,10 +202,9 @@ static void no_control_character_of_a_stranger_reaches_the_terminal(void **state
     assert_non_null(strstr(text, "evil?[2J"));
 }
 
-static void lines_fit_the_width(void **state)
+/* Takes the text apart. Lines that begin with `but` may be as long as they like. */
+static void assert_width(char *text, size_t width, const char *but)
 {
-    (void)state;
-    CT_AUTO_FREE char *text = render(render_waterfall, 80);
     char *position = NULL;
 
     for (char *line = strtok_r(text, "\n", &position); line;
@@ -213,10 +213,17 @@ static void lines_fit_the_width(void **state)
         for (const char *c = line; *c; c++) {
             columns += ((unsigned char)*c & 0xC0) != 0x80;
         }
-        if (strncmp(line, "processes:", 10) != 0) {
-            assert_true(columns <= 80);
+        if (!but || strncmp(line, but, strlen(but)) != 0) {
+            assert_in_range(columns, 0, width);
         }
     }
+}
+
+static void lines_fit_the_width(void **state)
+{
+    (void)state;
+    CT_AUTO_FREE char *text = render(render_waterfall, 80);
+    assert_width(text, 80, "processes:");
 }
 
 static void the_story_tells_time_first_instruction_and_failure(void **state)
@@ -347,6 +354,73 @@ static void rows_of_whoever_did_not_answer_are_said_to_be_not_recorded(void **st
     }
 }
 
+/* One process (stage 01) and the same with a message (stage 02): the daemon's 20 executes an LXC.
+ */
+static const char one_process[] =
+    "{'t':'header','version':1,'ns':1000,'command':['x'],'kernel_events':true}\n"
+    "{'t':'exec','ns':1000000,'pid':10,'file':'/b/x','level':0,'calls':0}\n"
+    "{'t':'begin','ns':2000000,'pid':10,'id':'1','role':'client','step':'command'}\n"
+    "{'t':'begin','ns':3000000,'pid':10,'id':'2','parent':'1','role':'engine','step':'start'}\n"
+    "{'t':'end','ns':4000000,'pid':10,'id':'2'}\n"
+    "{'t':'end','ns':5000000,'pid':10,'id':'1'}\n"
+    "{'t':'calls','ns':6000000,'pid':10,'count':5}\n";
+static const char two_processes[] =
+    "{'t':'header','version':1,'ns':1000,'command':['x'],'kernel_events':true}\n"
+    "{'t':'exec','ns':1000000,'pid':10,'file':'/b/x','level':0,'calls':0}\n"
+    "{'t':'begin','ns':2000000,'pid':10,'id':'1','role':'client','step':'request'}\n"
+    "{'t':'begin','ns':3000000,'pid':20,'id':'2','parent':'1','role':'engine','step':'reply',"
+    "'msg':'POST /containers/0123456789abcdef/start/and/a/path/that/is/too/long/for/eighty'}\n"
+    "{'t':'begin','ns':3100000,'pid':20,'id':'3','parent':'1','role':'engine','step':'reply'}\n"
+    "{'t':'fork','ns':3200000,'pid':20,'child':21}\n"
+    "{'t':'exec','ns':3300000,'pid':21,'file':'/b/lxc-start','level':0,'calls':7}\n"
+    "{'t':'end','ns':6000000,'pid':10,'id':'1'}\n"
+    "{'t':'calls','ns':7000000,'pid':21,'count':10}\n";
+
+static void a_border_is_a_call_a_message_or_an_exec(void **state)
+{
+    (void)state;
+    struct model *first = model_of_quoted(one_process), *second = model_of_quoted(two_processes);
+    struct hop_table one, two;
+
+    hop_count(first, &one);
+    hop_count(second, &two);
+
+    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].calls, 1);
+    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].messages, 0);
+    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].calls, 0);
+    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].messages, 1); /* the first of two */
+    assert_int_equal(two.at[CT_ROLE_ENGINE][CT_ROLE_LXC].execs, 1);
+    assert_int_equal(second->calls[CT_ROLE_ENGINE], 7); /* before the exec … */
+    assert_int_equal(second->calls[CT_ROLE_LXC], 3);    /* … and behind it */
+    model_free(first);
+    model_free(second);
+}
+
+static void a_comparison_of_four_fits_eighty_columns(void **state)
+{
+    (void)state;
+    struct model *first = model_of_quoted(one_process), *second = model_of_quoted(two_processes);
+    const struct model *models[] = {first, second, first, second};
+    const char *const names[] = {"01-monolith", "02-split-client", "03", "04"};
+    const struct render_options options = {.width = 80};
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+
+    render_comparison(out, models, names, 4, &options);
+    (void)fclose(out);
+    CT_AUTO_FREE char *whole = ct_strdup(text);
+    assert_width(text, 80, NULL);
+    assert_non_null(strstr(whole, "  client -> engine      call          1 message     call"));
+    assert_non_null(strstr(whole, "  engine -> lxc         -             exec          -"));
+    assert_non_null(strstr(whole, "the command took, ms    3.0           5.0 +2.0      3.0 -2.0"));
+    assert_non_null(strstr(whole, "system calls            5             10 +5         5 -5"));
+    assert_non_null(strstr(whole, "\nnew messages in 03:\n  none\n"));
+    free(text);
+    model_free(first);
+    model_free(second);
+}
+
 static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
 {
     (void)state;
@@ -401,6 +475,8 @@ int main(void)
         cmocka_unit_test(a_span_in_another_program_is_a_message_and_in_a_fork_a_call),
         cmocka_unit_test(a_program_has_its_role_from_its_exec_on_and_init_is_one),
         cmocka_unit_test(rows_of_whoever_did_not_answer_are_said_to_be_not_recorded),
+        cmocka_unit_test(a_border_is_a_call_a_message_or_an_exec),
+        cmocka_unit_test(a_comparison_of_four_fits_eighty_columns),
         cmocka_unit_test(the_chrome_trace_is_json_with_names_slices_and_arrows),
         cmocka_unit_test(a_foreign_or_broken_file_is_refused_with_its_line),
     };

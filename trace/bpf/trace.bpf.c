@@ -179,6 +179,13 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
+/* Of the program that is now replaced: an exec is where one process takes another role. */
+static __always_inline unsigned long long calls_so_far(unsigned int tgid)
+{
+    unsigned long long *count = bpf_map_lookup_elem(&calls, &tgid);
+    return count ? *count : 0;
+}
+
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -196,6 +203,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
                   end = BPF_CORE_READ(task, mm, arg_end);
     unsigned long length = end - start;
     event->arg[0] = BPF_CORE_READ(task, thread_pid, level);
+    event->arg[1] = calls_so_far(bpf_get_current_pid_tgid() >> 32);
     bpf_probe_read_kernel_str(event->text[0], TRACE_TEXT_BYTES, BPF_CORE_READ(program, filename));
     if (length > TRACE_TEXT_BYTES) {
         length = TRACE_TEXT_BYTES;
