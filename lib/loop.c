@@ -27,6 +27,7 @@ struct loop_source {
 struct loop {
     int epoll_fd;
     bool stopped;
+    int failure;                /* errno: a descriptor cannot be watched as it should be */
     struct loop_timer *timers;  /* soonest first */
     struct loop_source *graves; /* unwatched, but an event of this round may still name them */
 };
@@ -85,7 +86,7 @@ void loop_change(struct loop_source *source, uint32_t events)
         /* Fails only when memory is out; then we would wait for ever: better to end and be adopted.
          */
         if (epoll_ctl(source->loop->epoll_fd, operation, source->fd, &event) < 0) {
-            abort();
+            source->loop->failure = errno;
         }
         source->events = events;
     }
@@ -156,7 +157,7 @@ int loop_run(struct loop *loop, struct ct_error *err)
     struct epoll_event events[16];
 
     loop->stopped = false;
-    while (!loop->stopped) {
+    while (!loop->stopped && !loop->failure) {
         int n = epoll_wait(loop->epoll_fd, events, 16, time_left_ms(loop));
         if (n < 0 && errno != EINTR) {
             return ct_fail(err, errno, "wait for events");
@@ -171,7 +172,7 @@ int loop_run(struct loop *loop, struct ct_error *err)
         fire_due(loop);
         bury(loop);
     }
-    return 0;
+    return loop->failure ? ct_fail(err, loop->failure, "change what is waited for") : 0;
 }
 
 void loop_stop(struct loop *loop)

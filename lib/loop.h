@@ -27,7 +27,7 @@ typedef void (*loop_timer_fn)(void *context);
 struct loop *loop_new(struct ct_error *err);
 void loop_free(struct loop *loop);
 
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(). -1: the kernel has no memory left to watch a descriptor with. */
 int loop_run(struct loop *loop, struct ct_error *err);
 void loop_stop(struct loop *loop);
 
