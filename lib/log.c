@@ -15,6 +15,7 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static int log_fd = STDERR_FILENO;
 static ct_log_fn log_fn;
+static __thread const char *about; /* or NULL */
 
 /* -1: there is no such level. */
 static int level_of(const char *name)
@@ -42,6 +43,11 @@ static enum ct_log_level wanted_level(void)
 void ct_log_to(int fd)
 {
     log_fd = fd;
+}
+
+void ct_log_about(const char *what)
+{
+    about = what;
 }
 
 void ct_log_by(ct_log_fn fn)
@@ -72,6 +78,11 @@ void ct_log(enum ct_log_level level, const char *layer, const char *format, ...)
     va_end(arguments);
     size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
     length = length < sizeof(line) - 2 ? length : sizeof(line) - 2;
+    if (about) {
+        int more = snprintf(line + length, sizeof(line) - 1 - length, " %s", about);
+        length += more > 0 ? (size_t)more : 0;
+        length = length < sizeof(line) - 2 ? length : sizeof(line) - 2;
+    }
     tidy(line, length);
     if (log_fn) {
         line[length] = '\0';

@@ -25,6 +25,10 @@ bool ct_log_has_level(const char *name);
  * life. */
 void ct_log_to(int fd);
 
+/* What this thread's entries are about: "container=0123" behind each. Borrowed until NULL takes it
+ * back. */
+void ct_log_about(const char *what);
+
 /* Hands each entry to fn instead, without a newline or other control characters: for a program
  * whose log has a form of its own. */
 typedef void (*ct_log_fn)(enum ct_log_level level, const char *layer, const char *message);

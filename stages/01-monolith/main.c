@@ -5,7 +5,7 @@
  * with a running container. All rooms are linked into it; every arrow between them is a call.
  */
 #include "cli.h"
-#include "monitor.h"
+#include "monitor_main.h"
 
 int main(int argc, char **argv)
 {

@@ -78,24 +78,12 @@ teardown() {
   behaviour_teardown
 }
 
-# The monitor of a container: the process that holds its lock file.
-monitor_of() {
-  cutaway inspect -f '{{.Id}}' "$1" >"$HOME_OF_TEST/id"
-  for dir in /proc/[0-9]*; do
-    if { tr '\0' ' ' <"$dir/cmdline"; } 2>/dev/null | grep -e '^cutaway-monitor' | grep -F -e "$(cat "$HOME_OF_TEST/id")" >/dev/null; then
-      echo "${dir#/proc/}"
-      return
-    fi
-  done
-  return 1
-}
-
 @test "a killed monitor: the program runs on, nothing it prints is lost, its end is known" {
   cutaway run -d --name web busybox sh -c 'i=0; while [ ! -e /stop ]; do i=$((i+1)); echo $i; sleep 0.02; done; exit 6'
   pid=$(pid_of web)
   retry 10 bash -c '[ "$("$@" | wc -l)" -gt 5 ]' _ "${CUTAWAY[@]}" logs web
-  kill -KILL "$(monitor_of web)"
-  sleep 0.2 # time in which nobody reads the program's output
+  kill_monitor web
+  sleep 0.2 # time in which nobody reads the program's output, up to stage 03
   assert [ -d "/proc/$pid" ]
   assert_status_of web running
   assert_equal "$(pid_of web)" "$pid"
@@ -110,9 +98,7 @@ monitor_of() {
 @test "a killed monitor and a killed program: the next command records the end" {
   cutaway run -d --name web busybox sleep 60
   pid=$(pid_of web)
-  kill -STOP "$(monitor_of web)"
-  kill -KILL "$(monitor_of web)"
-  kill -KILL "$pid"
+  kill_monitor web "$pid"
   retry 10 bash -c '[ ! -e "/proc/$0/root/." ]' "$pid"
   retry 10 bash -c '[ "$("$@")" = exited ]' _ "${CUTAWAY[@]}" inspect -f '{{.State.Status}}' web
   assert_equal "$(cutaway inspect -f '{{.State.ExitCode}}' web)" 137
@@ -125,8 +111,7 @@ monitor_of() {
     cutaway run -d --name "$name" busybox sleep 60
     pid=$(pid_of "$name")
     cutaway ps # what a daemon knows from before must not be what it shows
-    kill -STOP "$(monitor_of "$name")"
-    kill -KILL "$(monitor_of "$name")" "$pid"
+    kill_monitor "$name" "$pid"
     retry 10 bash -c '[ ! -e "/proc/$0/root/." ]' "$pid"
   done
   _both_ended() { [ "$(cutaway ps -a --format '{{.Names}} {{.State}}')" = $'shop exited\nweb exited' ]; }
@@ -151,6 +136,7 @@ _end_programs_of_the_daemon() {
   retry 10 cutaway exec web test -s /data/runs
   pid=$(pid_of web)
   monitor=$(monitor_of web)
+  cutaway inspect -f '{{.Id}}' web >"$HOME_OF_TEST/id"
   # What a reboot does: every process is gone, and RUN is empty, without anybody being told.
   kill -KILL "$monitor"
   starter=$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status")

@@ -167,6 +167,30 @@ pid_of() {
   cutaway inspect -f '{{.State.Pid}}' "$1"
 }
 
+# monitor_of CONTAINER: the process that its monitor is. In stage 04 it is a thread, and so the daemon.
+monitor_of() {
+  local id
+  if [ "$STAGE" = 04 ]; then
+    echo "$DAEMON"
+    return
+  fi
+  id=$(cutaway inspect -f '{{.Id}}' "$1")
+  pgrep -o -f "^cutaway-monitor .*--id $id" # the oldest: a keeper is a copy of it
+}
+
+# kill_monitor CONTAINER [PID…]: kills its monitor, and those too, without any of them seeing another's end.
+kill_monitor() {
+  local monitor
+  monitor=$(monitor_of "$1")
+  shift
+  kill -STOP "$monitor"
+  kill -KILL "$monitor" "$@"
+  if [ "$STAGE" = 04 ]; then
+    wait "$DAEMON" || true
+    start_daemon
+  fi
+}
+
 # on_terminal COLUMNS COMMAND…: runs it on a terminal of that width, and prints what it wrote there.
 on_terminal() {
   local columns=$1

@@ -112,8 +112,7 @@ address_on_app() { cutaway inspect -f '{{.NetworkSettings.Networks.app.IPAddress
   cutaway network create app
   cutaway run -d --name web --network app busybox sleep 100
   cutaway run -d --name asker --network app busybox sleep 100
-  id=$(cutaway inspect -f '{{.Id}}' asker)
-  kill -KILL "$(pgrep -o -f "cutaway-monitor .*--id $id")" # the oldest: a keeper is a copy of it
+  kill_monitor asker
   retry 10 cutaway exec asker nslookup web 127.0.0.11
 }
 

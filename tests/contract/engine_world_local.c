@@ -6,7 +6,7 @@
 #include "engine_containers.h"
 #include "engine_networks.h"
 #include "engine_world.h"
-#include "monitor.h"
+#include "monitor_main.h"
 
 #include "cleanup.h"
 #include "file.h"

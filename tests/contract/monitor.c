@@ -9,6 +9,7 @@
 #include "containers.h"
 #include "events.h"
 #include "logs.h"
+#include "monitor_main.h"
 #include "places.h"
 #include "snapshots.h"
 

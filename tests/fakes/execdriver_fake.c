@@ -403,6 +403,43 @@ int exec_run_result(struct exec_process *process, int *ret_status, struct ct_err
     return 0;
 }
 
+json_t *exec_run_save(const struct exec_process *process)
+{
+    (void)process;
+    return json_null();
+}
+
+struct exec_process *exec_run_adopt(struct exec_job *job, const json_t *saved, int *ret_fds,
+                                    size_t n_fds, struct ct_error *err)
+{
+    (void)job;
+    (void)saved;
+    for (size_t i = 0; i < n_fds; i++) {
+        ret_fds[i] = -1;
+    }
+    return ct_refuse_null(err, CT_UNSUPPORTED, "adopt a program: it is this process's child");
+}
+
+void exec_run_release(struct exec_process *process)
+{
+    if (process) {
+        ct_process_done(&process->child);
+        free(process);
+    }
+}
+
+void exec_release(struct exec_job *job)
+{
+    if (job) {
+        struct fake_job *mine = fake(job);
+        struct fake_job **slot = slot_of(mine->id);
+        if (slot && *slot == mine) {
+            *slot = NULL;
+        }
+        free_job(mine);
+    }
+}
+
 /* ---- limits and figures --------------------------------------------------------------------- */
 
 int exec_update(struct exec_job *job, const struct exec_limits *limits, struct ct_error *err)

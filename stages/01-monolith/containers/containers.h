@@ -10,7 +10,8 @@
  *                under the lock: one writer at any time
  *   hostname hosts resolv.conf   files that are bound into the container
  *   logs/        (room logs)     rootfs/  mount point
- * RUN/<id>/: lock, monitor.lock (held by the living monitor), monitor.sock, driver/.
+ * RUN/<id>/: lock, monitor.lock (held by the living monitor, where that is a process),
+ * monitor.sock, driver/.
  * DIR/names/<name> is a symlink to the id: making it claims the name atomically.
  * A record appears by rename of a complete directory; it goes by rename into DIR/trash, then
  * removal. create, rename and delete hold DIR/lock, so whatever is half made under that lock was
@@ -111,7 +112,8 @@ int container_rename(struct container_store *store, struct container *container,
 int container_delete(struct container_store *store, struct container *container,
                      struct ct_error *err);
 
-/* The living monitor's pid, or 0. Not fooled by a reused pid: asks the lock it holds. */
+/* Of monitors that are processes: the living one's pid, or 0. Not fooled by a reused pid: asks the
+ * lock it holds. Whoever wants to know whether there is one asks monitor_lives(). */
 pid_t container_monitor(const struct container *container);
 /* Called by the monitor itself, once: takes monitor.lock for the life of the process. CT_CONFLICT.
  */

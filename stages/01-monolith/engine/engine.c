@@ -130,10 +130,12 @@ struct monitor_paths engine_paths(const struct engine *engine)
     return (struct monitor_paths){.root = engine->root, .run = engine->run};
 }
 
-/* A record that says "running" while no monitor lives: its monitor was killed, or the machine. */
+/* A record that says "running", or half started, while no monitor lives: its monitor was killed, or
+ * the machine. */
 static bool is_orphaned(const struct container *container)
 {
-    return container_is_running(container) && container_monitor(container) == 0;
+    bool runs = container_is_running(container) || json_object_get(container->state, "Job");
+    return runs && !monitor_lives(container);
 }
 
 static int reconcile(struct engine *engine, struct container *container, struct ct_error *err)

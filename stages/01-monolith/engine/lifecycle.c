@@ -116,7 +116,7 @@ int engine_wait_stopped(struct engine *engine, struct container *container, int 
         if (container_reload(container, &gone) < 0 || !container_is_running(container)) {
             return 0; /* --rm may have removed it: then it has ended, too */
         }
-        if (container_monitor(container) == 0) {
+        if (!monitor_lives(container)) {
             struct container *true_state = engine_find_container(engine, container->id, &gone);
             container_free(true_state);
         }

@@ -30,7 +30,7 @@ static int open_running(const struct container *container, struct rootfs_view *r
     if (ret->fd < 0) {
         return ct_fail(err, errno, "open the root file system of '%s'", container_name(container));
     }
-    if (container_monitor(container) == 0) { /* the pid may be somebody else's by now */
+    if (!monitor_lives(container)) { /* the pid may be somebody else's by now */
         rootfs_close(ret);
         return engine_require_running(container, err) < 0
                    ? -1

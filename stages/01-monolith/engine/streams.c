@@ -228,8 +228,7 @@ static int follow_logs(const struct container *container, const char *dir, struc
                        bool raw, int out_fd, int cancel_fd, struct ct_error *err)
 {
     struct ct_error gone = {0};
-    pid_t monitor = container_monitor(container);
-    CT_AUTO_CLOSE int ended_fd = monitor > 0 ? ct_pidfd_open(monitor, &gone) : -1;
+    CT_AUTO_CLOSE int ended_fd = monitor_end_fd(container, &gone);
 
     query->follow = ended_fd >= 0;
     return log_read(dir, container->id, query, raw, out_fd, ended_fd, cancel_fd, err);

@@ -5,7 +5,7 @@
  * Spec:       Docker Engine API 1.43, "Wait for a container"; the conditions are its own words.
  *
  * The fd is an epoll set of two: the record's watch (state.json changed, or the record went) and
- * the monitor's pidfd (a killed monitor writes nothing any more). A container that ended and was
+ * the monitor's end (a killed monitor writes nothing any more). A container that ended and was
  * removed before we looked has left its exit code in the journal of events.
  */
 #define CT_LAYER "engine"
@@ -62,9 +62,9 @@ static void watch_fd(int epoll_fd, int fd)
 static void watch_monitor(struct engine_wait *wait)
 {
     struct ct_error ignored = {0};
-    pid_t pid = wait->monitor_fd < 0 ? container_monitor(wait->container) : 0;
-    if (pid > 0) {
-        wait->monitor_fd = ct_pidfd_open(pid, &ignored);
+
+    if (wait->monitor_fd < 0) {
+        wait->monitor_fd = monitor_end_fd(wait->container, &ignored);
         if (wait->monitor_fd >= 0) {
             watch_fd(wait->epoll_fd, wait->monitor_fd);
         }

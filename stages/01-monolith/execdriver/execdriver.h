@@ -233,9 +233,21 @@ ssize_t exec_pids(struct exec_job *job, pid_t **ret, struct ct_error *err);
  * that comes after a killed one. exec_adopt() gives them back (owned by the caller; -1 where lost).
  * exec_adopt returns NULL with CT_NOT_FOUND when the job has ended meanwhile and left nothing.
  */
-void exec_keep(const int *fds, size_t n); /* for the next exec_create(); n <= 4, borrowed by it */
+void exec_keep(const int *fds, size_t n); /* for this thread's next exec_create(), or exec_run() in
+                                             a driver that can adopt; n <= 4, borrowed by it */
 json_t *exec_save(const struct exec_job *job);
 struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, struct ct_error *err);
+
+/* The same for one more program, of a job that was adopted. CT_UNSUPPORTED: this driver loses sight
+ * of it with its caller. CT_NOT_FOUND: nothing is known of it any more. */
+json_t *exec_run_save(const struct exec_process *process);
+struct exec_process *exec_run_adopt(struct exec_job *job, const json_t *saved, int *ret_fds,
+                                    size_t n_fds, struct ct_error *err);
+
+/* Frees the job, or the program, and leaves it in the world as it is, for exec_adopt(). NULL is
+ * allowed. */
+void exec_release(struct exec_job *job);
+void exec_run_release(struct exec_process *process);
 
 /*
  * exec_forget - ends and removes what a caller left of the job `id` that was killed within

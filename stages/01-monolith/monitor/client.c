@@ -6,6 +6,7 @@
  */
 #define CT_LAYER "streams"
 #include "client.h"
+#include "leftover.h"
 
 #include "cleanup.h"
 #include "file.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SEND_BYTES (256 << 10)
@@ -125,40 +125,30 @@ int client_flush(struct client *client)
     return 0;
 }
 
-/* Sends until all is sent, the client is gone, or it takes nothing for too long. */
-static void send_all(struct client *client)
-{
-    struct pollfd room = {.fd = client->fd, .events = POLLOUT};
-
-    while (client_behind(client) > 0 && poll(&room, 1, PATIENCE_MS) > 0) {
-        if (client_flush(client) < 0) {
-            return;
-        }
-    }
-}
-
 void client_send_rest(struct client *client)
 {
     if (client_behind(client) == 0 || client_flush(client) < 0 || client_behind(client) == 0) {
         return;
     }
-    pid_t child = fork();
-    if (child != 0) { /* on failure the rest is lost: nothing is left that could keep it */
-        (void)!(child > 0 && waitpid(child, NULL, 0));
-        return;
+    loop_unwatch(client->source); /* of a descriptor that is somebody else's in a moment */
+    client->source = NULL;
+    leftover_leave((struct leftover){.socket_fd = ct_steal_fd(&client->fd),
+                                     .spill_fd = ct_steal_fd(&client->spill),
+                                     .head = client->head,
+                                     .tail = client->tail});
+}
+
+void leftover_send(struct leftover leftover)
+{
+    struct client client = {.fd = leftover.socket_fd,
+                            .spill = leftover.spill_fd,
+                            .head = leftover.head,
+                            .tail = leftover.tail};
+    struct pollfd room = {.fd = client.fd, .events = POLLOUT};
+
+    while (client_behind(&client) > 0 && poll(&room, 1, PATIENCE_MS) > 0) {
+        if (client_flush(&client) < 0) {
+            return;
+        }
     }
-    if (fork() != 0) {
-        _exit(0); /* the grandchild is init's: nobody here has to wait for it */
-    }
-    /* Only the two descriptors: the locks and sockets of the monitor go with the monitor. */
-    int socket_fd = dup2(client->fd, 0);
-    int spill_fd = dup2(client->spill, 1);
-    if (socket_fd != 0 || spill_fd != 1) {
-        _exit(1);
-    }
-    (void)close_range(2, ~0U, 0);
-    client->fd = 0;
-    client->spill = 1;
-    send_all(client);
-    _exit(0);
 }

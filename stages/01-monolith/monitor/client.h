@@ -33,11 +33,13 @@ void client_free(struct client *client); /* closes its connection */
 /* Bytes that it has not taken. */
 long long client_behind(const struct client *client);
 
-/* Sends now what the socket takes, keeps the rest. -1: the client is gone, or cannot be served. */
+/* Sends now what the socket takes, keeps the leftover. -1: the client is gone, or cannot be served.
+ */
 int client_send(struct client *client, const unsigned char *data, size_t length, int spill_dir);
 /* Sends what was kept, as much as the socket takes. -1: the client is gone. */
 int client_flush(struct client *client);
-/* If it is behind: leaves a child process behind that sends the rest. */
+/* If it is behind: leaves somebody behind who sends it the rest (leftover.h). Its descriptors are
+ * then no longer the client's. */
 void client_send_rest(struct client *client);
 
 #endif

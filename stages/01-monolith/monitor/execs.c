@@ -18,9 +18,11 @@
 #include "process.h"
 #include "span.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +74,7 @@ static void record(struct exec_entry *entry, bool running, json_t *exit_code, pi
     ct_json_set(entry->document, "Running", json_boolean(running));
     ct_json_set(entry->document, "ExitCode", exit_code);
     ct_json_set(entry->document, "Pid", json_integer(pid));
+    ct_json_set(entry->document, "Process", running ? exec_run_save(entry->process) : json_null());
     if (save_document(entry, &err) < 0) {
         ct_warn("record exec %.12s: %s", entry->id, err.frame[0].what);
     }
@@ -128,15 +131,20 @@ static int open_root(const struct monitor *monitor, struct ct_error *err)
     return fd < 0 ? ct_fail(err, errno, "open the container's root") : fd;
 }
 
-static int make_streams(struct exec_entry *entry, bool attach, struct ct_error *err)
+static struct streams_config streams_config(const struct exec_entry *entry, bool attach)
 {
-    struct streams_config config = {
+    return (struct streams_config){
         .loop = entry->monitor->loop,
         .terminal = ct_json_bool(entry->document, "Tty", false),
         .pipes = exec_driver_has_terminals(),
         .open_stdin = attach && ct_json_bool(entry->document, "AttachStdin", false),
         .stdin_once = true,
         .spill_dir = entry->monitor->container->dir_fd};
+}
+
+static int make_streams(struct exec_entry *entry, bool attach, struct ct_error *err)
+{
+    struct streams_config config = streams_config(entry, attach);
 
     entry->streams = streams_new(&config, err);
     return entry->streams ? 0 : -1;
@@ -154,9 +162,26 @@ static int run_program(struct exec_entry *entry, struct ct_error *err)
     }
     CT_SPAN(err, CT_ROLE_MONITOR, CT_STEP_EXEC, "exec_run(%s)", program.program.argv[0]);
     streams_program_ends(entry->streams, program.program.stdio);
+    int kept[STREAMS_KEPT_MAX];
+    exec_keep(kept, streams_kept(entry->streams, kept));
     entry->process = exec_run(monitor->job, &program.program, START_LIMIT_MS, err);
+    exec_keep(NULL, 0);
     spec_program_done(&program);
     return entry->process ? 0 : -1;
+}
+
+/* From here on the monitor has it, and sees its end. */
+static int watch(struct exec_entry *entry, struct ct_error *err)
+{
+    struct monitor *monitor = entry->monitor;
+
+    entry->next = monitor->execs;
+    monitor->execs = entry;
+    if (streams_begin(entry->streams, err) == 0) {
+        entry->end = loop_watch(monitor->loop, exec_run_wait_fd(entry->process), EPOLLIN,
+                                exec_ended, entry, err);
+    }
+    return entry->end ? 0 : -1;
 }
 
 static int begin(struct exec_entry *entry, bool attach, struct ct_error *err)
@@ -172,13 +197,7 @@ static int begin(struct exec_entry *entry, bool attach, struct ct_error *err)
         return -1;
     }
     record(entry, true, json_null(), exec_run_pid(entry->process));
-    entry->next = monitor->execs;
-    monitor->execs = entry;
-    if (streams_begin(entry->streams, err) == 0) {
-        entry->end = loop_watch(monitor->loop, exec_run_wait_fd(entry->process), EPOLLIN,
-                                exec_ended, entry, err);
-    }
-    if (!entry->end) { /* it runs, but nobody would see its end: end it now */
+    if (watch(entry, err) < 0) { /* it runs, but nobody would see its end: end it now */
         struct ct_error ignored = {0};
         (void)exec_run_signal(entry->process, SIGKILL, &ignored);
         finish(entry);
@@ -248,4 +267,75 @@ int execs_resize(struct monitor *monitor, const char *exec_id, unsigned height, 
         }
     }
     return ct_refuse(err, CT_NOT_FOUND, "no such exec instance: %.64s", exec_id);
+}
+
+/* ---- after another monitor ------------------------------------------------------------------ */
+
+/* Its client went with the monitor before; what it prints is read all the same, so that it does not
+ * wait for ever for somebody to do so. */
+static int adopt(struct exec_entry *entry, struct ct_error *err)
+{
+    struct streams_config config = streams_config(entry, false);
+    int kept[STREAMS_KEPT_MAX] = {-1, -1};
+
+    entry->process =
+        exec_run_adopt(entry->monitor->job, json_object_get(entry->document, "Process"), kept,
+                       STREAMS_KEPT_MAX, err);
+    if (!entry->process) {
+        return -1;
+    }
+    entry->streams = streams_adopt(&config, kept, err);
+    return entry->streams ? watch(entry, err) : -1;
+}
+
+static void adopt_one(struct monitor *monitor, const char *id)
+{
+    struct ct_error err = {0};
+    char line[400];
+    CT_AUTO_JSON json_t *document = load_document(monitor, id, &err);
+    struct exec_entry *entry =
+        ct_json_bool(document, "Running", false) ? calloc(1, sizeof(*entry)) : NULL;
+
+    if (!entry) {
+        return;
+    }
+    *entry = (struct exec_entry){.monitor = monitor, .document = ct_steal(document)};
+    memcpy(entry->id, id, sizeof(entry->id));
+    if (adopt(entry, &err) == 0) {
+        return;
+    }
+    if (entry->process) { /* it runs, but nobody would see its end */
+        ct_warn("adopt exec %.12s: %s", id, ct_error_render(&err, line, sizeof(line)));
+        exec_run_release(entry->process);
+    } else if (err.kind == CT_NOT_FOUND) { /* and nobody knows how it ended */
+        record(entry, false, json_integer(137), 0);
+    }
+    free_entry(entry);
+}
+
+void execs_adopt(struct monitor *monitor)
+{
+    CT_AUTO_CLOSE int fd =
+        openat(monitor->container->run_fd, "exec", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    char id[65];
+
+    fd = dir ? -1 : fd; /* the directory's now */
+    for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        if (sscanf(e->d_name, "%64[0-9a-f].json", id) == 1 && strlen(id) == 64) {
+            adopt_one(monitor, id);
+        }
+    }
+}
+
+void execs_release(struct monitor *monitor)
+{
+    while (monitor->execs) {
+        struct exec_entry *entry = monitor->execs;
+        monitor->execs = entry->next;
+        loop_unwatch(entry->end);
+        entry->end = NULL;
+        exec_run_release(entry->process);
+        free_entry(entry);
+    }
 }

@@ -3,16 +3,15 @@
  *
  * Room:       monitor.   Called by: supervise.c, execs.c.
  */
+#include "carrier.h"
 #include "monitor_internal.h"
-
-#include "memory.h"
 
 #define QUIET_NS 200000000LL
 
 static void give_back(void *unused)
 {
     (void)unused;
-    ct_memory_give_back();
+    carrier_give_memory_back();
 }
 
 void give_memory_back_soon(struct monitor *monitor)

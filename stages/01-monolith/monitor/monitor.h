@@ -1,18 +1,21 @@
 /*
- * monitor.h - the process that stays with a running container.
+ * monitor.h - what stays with a running container.
  *
- * Room:       monitor. The same binary, started as `cutaway-monitor`: one for each running
- * container. Called by:  engine; main.c (monitor_main).
+ * Room:       monitor.   Called by: engine.
+ *
+ * One for each running container. In stages 01 to 03 it is a process, the same binary started as
+ * `cutaway-monitor` (monitor_main.h), which holds RUN/<id>/monitor.lock as long as it lives; in
+ * stage 04 a thread of the daemon. See carrier.h.
  *
  * It mounts the root file system and volumes, drives the exec driver, connects networks, holds
  * the standard streams, writes the log, serves attached clients, runs health checks, applies the
- * restart policy, records the exit, and goes. It holds RUN/<id>/monitor.lock as long as it lives
- * and listens on RUN/<id>/monitor.sock (0600): one JSON request a connection, one JSON reply line
+ * restart policy, records the exit, and goes. It listens on RUN/<id>/monitor.sock (0600): one JSON
+ * request a connection, one JSON reply line
  * {"error":ct_error?, …}; after the reply of attach and exec the connection is the stream.
  *
  * A killed monitor hurts nobody: the program runs on, its output waits in the pipes (its standard
  * input, unless it is a terminal, ends), and the next command that looks (monitor_reconcile)
- * starts another monitor that adopts the job.
+ * starts another monitor that adopts the job. A daemon looks when it starts.
  *
  * Exit codes of a program that never ran: 127 (CT_NO_PROGRAM), 126 (CT_CANNOT_RUN, also for a
  * user or group that does not exist), 128 for everything else, as Docker has it.
@@ -24,7 +27,7 @@
  * A slow attached client: what it has not read is kept in an unlinked file beside the record, not
  * in memory; the program, the log and the other clients go on. Only a client that is 64 MiB behind
  * makes the program wait, as with Docker, because what is piped somewhere must arrive whole. After
- * the end a child process stays to send the rest.
+ * the end somebody stays to send the rest (leftover.h).
  *
  * Output of the last moment is in the log, and on its way to the clients, before the end is
  * recorded; the clients' connections close after that.
@@ -107,9 +110,10 @@ json_t *monitor_pids(struct container *container, struct ct_error *err);
 int monitor_network(struct container *container, bool connect, const json_t *request,
                     struct ct_error *err);
 
-/* True when argv[0] says that this process is to be a monitor; main() then returns monitor_main().
- */
-bool monitor_is_wanted(int argc, char **argv);
-int monitor_main(int argc, char **argv);
+/* Whether the container has a monitor at this moment. */
+bool monitor_lives(const struct container *container);
+/* An fd (owned) that turns readable when the monitor that it has at this moment goes: killed, or
+ * because the container has ended for good. -1 with CT_NOT_FOUND: it has none. */
+int monitor_end_fd(const struct container *container, struct ct_error *err);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Room:       monitor; included by the files of this room only.
  *
- *   start.c      the caller's side of a start       monitor.c    the process: its beginning
+ *   start.c      the caller's side of a start       begin.c      a monitor's beginning
+ *   spawn.c, process.c: it is a process of its own; abandon.c: for a carrier that outlives it
  *   ask.c        the caller's side of requests      serve.c      requests, one at a time
  *   reconcile.c  after a killed monitor; removal    supervise.c  what happens while it runs
  *   run.c        one run, from mounts to exec, and back          state.c  the record's changes
@@ -24,6 +25,7 @@
 
 #include <stdint.h>
 
+struct connection;
 struct dns;
 struct exec_entry;
 struct health;
@@ -34,7 +36,8 @@ struct monitor {
     struct places places;
     struct container_store *containers;
     struct container *container;
-    int report_fd; /* where the starter waits for the outcome; -1: told */
+    char trace[56];    /* monitor_order's, or "" */
+    bool told_to_stop; /* monitor_run() */
 
     /* One run; NULL between two. */
     struct exec_job *job;
@@ -56,7 +59,8 @@ struct monitor {
     struct loop_timer record_timer; /* tries again to record an end that a full disk refused */
     int listen_fd;
     struct loop_source *listener;
-    struct loop_source *signals;
+    struct connection *connections; /* whose request is not answered yet */
+    size_t n_connections;
 };
 
 /* run.c. run_start: all or nothing; takes over the clients' descriptors in any case. */
@@ -64,6 +68,8 @@ int run_start(struct monitor *monitor, const struct streams_client *clients, siz
               int timeout_ms, struct ct_error *err);
 /* Takes a job that still runs over from a killed monitor. CT_NOT_FOUND: it has ended. */
 int run_adopt(struct monitor *monitor, struct ct_error *err);
+/* Lets go of the job, which runs on, and of all that was made for it in this process. */
+void run_release(struct monitor *monitor);
 /* How a run ended. Its clients are still connected, so that the record comes before their end. */
 struct run_end {
     int exit_code;
@@ -111,6 +117,8 @@ const char *boot_id(char buffer[static 64]);
 
 /* supervise.c */
 int supervise_begin(struct monitor *monitor, struct ct_error *err); /* after start or adopt */
+/* Between two runs: the next one comes. */
+void supervise_wait(struct monitor *monitor);
 void supervise_stop_politely(struct monitor *monitor);
 int supervise_signal(struct monitor *monitor, int signal_number, bool stopping,
                      struct ct_error *err);
@@ -120,10 +128,13 @@ void tell_event(const struct monitor *monitor, const char *action, json_t *more)
 
 /* restart.c: how long to wait before the next run, in ns, or -1: there is none. */
 int64_t restart_delay(struct monitor *monitor, int exit_code);
+/* The same for a monitor that takes over between two runs. */
+int64_t restart_delay_again(struct monitor *monitor);
 
 /* serve.c */
 int serve_open(struct monitor *monitor, struct ct_error *err);
 void serve_close(struct monitor *monitor);
+void serve_drop(struct monitor *monitor); /* those whose request is not answered yet */
 
 /* execs.c. client_fd -1: detached; it is taken over only on success, after `ready` was called. */
 int exec_begin(struct monitor *monitor, const char *exec_id, bool attach, struct exec_entry **ret,
@@ -132,6 +143,9 @@ int exec_attach(struct exec_entry *entry, int client_fd, struct ct_error *err);
 int execs_resize(struct monitor *monitor, const char *exec_id, unsigned height, unsigned width,
                  struct ct_error *err);
 void execs_end(struct monitor *monitor); /* all, after the container's end */
+/* After run_adopt(): those that the monitor before has left, as far as the driver knows of them. */
+void execs_adopt(struct monitor *monitor);
+void execs_release(struct monitor *monitor); /* they run on */
 
 /* health.c */
 void health_begin(struct monitor *monitor);

@@ -4,8 +4,8 @@
  * Room:       monitor.   Called by: engine, with the container's lock; supervise.c (discard).
  */
 #define CT_LAYER "monitor"
+#include "carrier.h"
 #include "monitor_internal.h"
-#include "start.h"
 
 #include "cleanup.h"
 #include "events.h"
@@ -101,8 +101,10 @@ static int record_end(const struct places *places, struct container *container,
 static int adopted(const struct monitor_paths *paths, const struct container *container,
                    struct ct_error *err)
 {
-    if (!container_is_running(container) || !json_object_get(container->state, "Job") ||
-        rebooted_since(container)) {
+    bool between_runs = strcmp(container_status(container), "restarting") == 0;
+
+    if (!container_is_running(container) || rebooted_since(container) ||
+        !(json_object_get(container->state, "Job") || between_runs)) {
         return 0;
     }
     if (spawn_monitor(paths, container, NULL, 0, true, ADOPT_LIMIT_MS, err) == 0) {
@@ -153,7 +155,7 @@ static int reconcile(const struct monitor_paths *paths, struct container *contai
 int monitor_reconcile(const struct monitor_paths *paths, struct container *container,
                       struct ct_error *err)
 {
-    if (is_true(container) || container_monitor(container) > 0) {
+    if (is_true(container) || monitor_lives(container)) {
         return 0;
     }
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_CLEANUP, "monitor_reconcile(%.12s)", container->id);

@@ -48,3 +48,15 @@ int64_t restart_delay(struct monitor *monitor, int exit_code)
     }
     return monitor->backoff_ns < BACKOFF_MAX ? monitor->backoff_ns : BACKOFF_MAX;
 }
+
+/* Who knew how long it was to wait is gone; how often it ran is recorded. */
+int64_t restart_delay_again(struct monitor *monitor)
+{
+    json_int_t count = ct_json_integer(monitor->container->state, "RestartCount", 1);
+
+    monitor->backoff_ns = BACKOFF_MIN;
+    for (json_int_t i = 1; i < count && monitor->backoff_ns < BACKOFF_MAX; i++) {
+        monitor->backoff_ns *= 2;
+    }
+    return monitor->backoff_ns < BACKOFF_MAX ? monitor->backoff_ns : BACKOFF_MAX;
+}

@@ -477,6 +477,21 @@ int run_start(struct monitor *monitor, const struct streams_client *clients, siz
     return -1;
 }
 
+void run_release(struct monitor *monitor)
+{
+    loop_unwatch(monitor->job_end);
+    monitor->job_end = NULL;
+    dns_close(monitor->dns);
+    monitor->dns = NULL;
+    network_store_close(monitor->networks);
+    monitor->networks = NULL;
+    streams_free(monitor->streams);
+    monitor->streams = NULL;
+    close_log(monitor);
+    exec_release(monitor->job);
+    monitor->job = NULL;
+}
+
 /* The killed monitor's resolver went with it. */
 static int resolve_again(struct monitor *monitor, struct ct_error *err)
 {
@@ -486,6 +501,24 @@ static int resolve_again(struct monitor *monitor, struct ct_error *err)
     }
     CT_AUTO_CLOSE int netns = open_netns(exec_pid(monitor->job), err);
     return netns < 0 ? -1 : resolve_names(monitor, netns, endpoints, err);
+}
+
+static bool has_ended(const struct exec_job *job)
+{
+    struct ct_error ignored = {0};
+    return ct_wait_readable(exec_wait_fd(job), -1, 0, &ignored) > 0;
+}
+
+/* When its program began, on the monotonic clock. */
+static int64_t started_before(const struct container *container)
+{
+    struct ct_error unknown = {0};
+    int64_t started_ns = 0;
+    int64_t age_ns =
+        ct_time_parse(ct_json_string(container->state, "StartedAt", ""), &started_ns, &unknown) < 0
+            ? 0
+            : ct_now_ns() - started_ns;
+    return ct_monotonic_ns() - (age_ns > 0 ? age_ns : 0);
 }
 
 int run_adopt(struct monitor *monitor, struct ct_error *err)
@@ -501,7 +534,11 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     }
     monitor->networks =
         network_store_open(monitor->places.networks, monitor->places.run_networks, err);
-    if (!monitor->networks || open_log(monitor, err) < 0 || resolve_again(monitor, err) < 0) {
+    if (!monitor->networks || open_log(monitor, err) < 0) {
+        goto undo_adopt;
+    }
+    /* Of one that has ended meanwhile there is only the end to be seen. */
+    if (!has_ended(monitor->job) && resolve_again(monitor, err) < 0) {
         goto undo_adopt;
     }
     struct streams_config config = streams_config(monitor);
@@ -511,7 +548,7 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     }
     ct_json_set(container->state, "MonitorPid", json_integer(getpid()));
     ct_json_set(container->state, "Job", exec_save(monitor->job));
-    monitor->started_ns = ct_monotonic_ns();
+    monitor->started_ns = started_before(container);
     struct ct_error unsaved = {0};
     if (container_save_state(container, &unsaved) < 0) { /* what is recorded will do as well */
         ct_warn("%s", unsaved.frame[0].what);
@@ -519,11 +556,7 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     return 0;
 
 undo_adopt: /* the container runs on; the next command tries again */
-    streams_free(monitor->streams);
-    monitor->streams = NULL;
-    dns_close(monitor->dns);
-    monitor->dns = NULL;
-    close_log(monitor);
+    run_release(monitor);
     return -1;
 }
 

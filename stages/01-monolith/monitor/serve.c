@@ -1,7 +1,7 @@
 /*
  * serve.c - answers requests on monitor.sock, one at a time.
  *
- * Room:       monitor.   Called by: monitor.c; asked by ask.c.
+ * Room:       monitor.   Called by: begin.c, supervise.c; asked by ask.c.
  * Man:        unix(7) (SO_PEERCRED).
  */
 #define CT_LAYER "monitor"
@@ -36,9 +36,8 @@ struct connection {
     struct loop_timer limit;
     char *buffer;
     size_t length;
+    struct connection *next;
 };
-
-static int n_connections;
 
 /* One row for each verb. A handler adds to the reply, or fails; it may hand the connection over. */
 typedef int (*handler_fn)(struct connection *connection, const json_t *request, json_t *reply,
@@ -239,12 +238,19 @@ static int handle(struct connection *connection, const json_t *request, json_t *
 
 static void close_connection(struct connection *connection)
 {
+    struct monitor *monitor = connection->monitor;
+    struct connection **slot = &monitor->connections;
+
+    while (*slot != connection) {
+        slot = &(*slot)->next;
+    }
+    *slot = connection->next;
+    monitor->n_connections--;
     loop_unwatch(connection->source);
     loop_disarm(&connection->limit);
     ct_cleanup_close(&connection->fd);
     free(connection->buffer);
     free(connection);
-    n_connections--;
 }
 
 static void answer(struct connection *connection, const json_t *request)
@@ -258,7 +264,7 @@ static void answer(struct connection *connection, const json_t *request)
     if (handle(connection, request, reply, &err) < 0) {
         ct_json_set(reply, "error", ct_error_to_json(&err));
     }
-    ct_span_adopt(NULL);
+    ct_span_adopt(connection->monitor->trace); /* "": the process's own */
     if (connection->fd >= 0 && connection->source) {
         (void)wire_send(connection->fd, reply, REPLY_LIMIT_MS, &lost);
     }
@@ -301,7 +307,7 @@ static void accept_one(void *context, uint32_t events)
     CT_AUTO_CLOSE int fd = accept4(monitor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     (void)events;
 
-    if (fd < 0 || !is_root(fd) || n_connections >= CONNECTIONS_MAX) {
+    if (fd < 0 || !is_root(fd) || monitor->n_connections >= CONNECTIONS_MAX) {
         return;
     }
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -315,7 +321,9 @@ static void accept_one(void *context, uint32_t events)
         return;
     }
     fd = -1; /* the connection's now */
-    n_connections++;
+    connection->next = monitor->connections;
+    monitor->connections = connection;
+    monitor->n_connections++;
     loop_arm(monitor->loop, &connection->limit, REQUEST_LIMIT, too_late, connection);
 }
 
@@ -351,5 +359,12 @@ void serve_close(struct monitor *monitor)
         monitor->listener = NULL;
         ct_cleanup_close(&monitor->listen_fd);
         monitor->listen_fd = -1;
+    }
+}
+
+void serve_drop(struct monitor *monitor)
+{
+    while (monitor->connections) {
+        close_connection(monitor->connections);
     }
 }

@@ -46,7 +46,7 @@ static struct container *find_donor(const struct monitor *monitor, const char *r
 {
     struct container *other = container_find(monitor->containers, reference, err);
 
-    if (other && (container_monitor(other) == 0 || !container_is_running(other) ||
+    if (other && (!monitor_lives(other) || !container_is_running(other) ||
                   ct_json_integer(other->state, "Pid", 0) <= 0)) {
         container_free(other);
         return ct_refuse_null(err, CT_CONFLICT, "cannot join %s of a non running container: %s",

@@ -1,216 +1,63 @@
 /*
- * start.c - the caller's side of a start: makes the process that stays.
+ * start.c - a start, as its caller sees it: away with the old monitor, here with a new one.
  *
- * Room:       monitor.   Called by: engine (monitor_start), reconcile.c.
- *
- * The monitor is this very binary (/proc/self/exe, which works even when the file was replaced).
- * It inherits four kinds of descriptors: the pipe on which it reports how the start went, the
- * container's lock, the attached streams, and the trace. All else it makes itself.
+ * Room:       monitor.   Called by: engine (monitor_start), the carriers.
  */
 #define CT_LAYER "monitor"
-#include "start.h"
-
-#include "containers.h"
-#include "monitor.h"
+#include "carrier.h"
+#include "monitor_internal.h"
 
 #include "cleanup.h"
-#include "json.h"
-#include "path.h"
 #include "process.h"
-#include "span.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+/* What comes through the pipe is always an error; one of this kind says that it runs. */
+#define GOOD_NEWS CT_UNCHANGED
 
-#define GRACE_MS 15000 /* beyond its own limit: to take back what a failed start left */
-#define ARGS_MAX (14 + 2 * MONITOR_STREAMS_MAX)
-#define ENV_MAX  32
-
-extern char **environ;
-
-/* What a monitor takes over of our environment; the trace is this thread's, not the process's. */
-static bool is_inherited(const char *variable)
+int monitor_report(struct monitor *monitor, int fd, int result, const struct ct_error *err)
 {
-    return strncmp(variable, "PATH=", 5) == 0 || (strncmp(variable, "CUTAWAY_", 8) == 0 &&
-                                                  strncmp(variable, "CUTAWAY_TRACE_FD=", 17) != 0);
+    struct ct_error good_news = {0};
+
+    (void)ct_refuse(&good_news, GOOD_NEWS, "it runs");
+    if (monitor && monitor->container) {
+        container_unlock(monitor->container); /* from here on the state is whole */
+    }
+    return ct_error_send(fd, result == 0 ? &good_news : err);
 }
 
-/* Our variables, the program search path, and where in the trace we are. Nothing else is needed. */
-static char **make_environment(void)
-{
-    char **env = calloc(ENV_MAX + 3, sizeof(*env));
-    char context[56];
-    size_t n = 0;
-
-    for (char **variable = environ; env && *variable && n < ENV_MAX; variable++) {
-        if (is_inherited(*variable)) {
-            env[n++] = ct_strdup(*variable);
-        }
-    }
-    if (env && ct_span_context(context)) {
-        env[n++] = ct_printf("TRACEPARENT=%s", context);
-    }
-    if (env && ct_span_fd() >= 0) {
-        env[n] = ct_printf("CUTAWAY_TRACE_FD=%d", ct_span_fd());
-    }
-    return env;
-}
-
-static char *stream_argument(const struct monitor_stream *stream)
-{
-    return ct_printf("%d:%s%s%s:%s", stream->fd, stream->in ? "i" : "", stream->out ? "o" : "",
-                     stream->err ? "e" : "", stream->detach_keys ? stream->detach_keys : "");
-}
-
-static char **make_arguments(const struct monitor_paths *paths, const struct container *container,
-                             const struct monitor_stream *streams, size_t n_streams,
-                             const char *report, const char *timeout, const char *lock, bool adopt)
-{
-    const char *const fixed[] = {MONITOR_NAME, "--root",      paths->root, "--run", paths->run,
-                                 "--id",       container->id, "--report",  report,  "--timeout",
-                                 timeout,      "--lock",      lock};
-    char **argv = calloc(ARGS_MAX + 2, sizeof(*argv));
-    size_t n = 0;
-
-    for (size_t i = 0; argv && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-        argv[n++] = ct_strdup(fixed[i]);
-    }
-    if (argv && adopt) {
-        argv[n++] = ct_strdup("--adopt");
-    }
-    for (size_t i = 0; argv && i < n_streams; i++) {
-        argv[n++] = ct_strdup("--stream");
-        argv[n++] = stream_argument(&streams[i]);
-    }
-    return argv;
-}
-
-/* The new process; it goes on in a child of its own, so that nobody has to wait for the monitor. */
-static int run_binary(char **argv, const int *keep, size_t n_keep, struct ct_error *err)
-{
-    CT_AUTO_STRV char **env = make_environment();
-    struct ct_spawn spawn = {.path = "/proc/self/exe",
-                             .argv = (const char *const *)argv,
-                             .envp = (const char *const *)env,
-                             .cwd = "/",
-                             .stdio = {-1, -1, -1},
-                             .keep = keep,
-                             .n_keep = n_keep,
-                             .new_session = true};
-    struct ct_process process = {.pidfd = -1};
-    int status = 0;
-
-    if (!env) {
-        return ct_fail(err, ENOMEM, "start the monitor");
-    }
-    int result = ct_process_start(&spawn, &process, err);
-    if (result == 0) {
-        result = ct_process_wait(&process, GRACE_MS, &status, err);
-        ct_process_done(&process);
-    }
-    if (result == 0 && status != 0) {
-        result =
-            ct_refuse(err, CT_SYSTEM, "start the monitor: it ended with %d", ct_exit_code(status));
-    }
-    return result;
-}
-
-static void kill_monitor(const struct container *container)
-{
-    struct ct_error ignored = {0};
-    pid_t pid = container_monitor(container);
-    CT_AUTO_CLOSE int pidfd = pid > 0 ? ct_pidfd_open(pid, &ignored) : -1;
-
-    if (pidfd >= 0 && container_monitor(container) == pid) {
-        (void)ct_pidfd_signal(pidfd, SIGKILL, &ignored);
-        (void)ct_wait_readable(pidfd, -1, GRACE_MS, &ignored);
-    }
-}
-
-/* The monitor's word. */
-static int await_report(const struct container *container, int fd, int timeout_ms,
-                        struct ct_error *err)
+int monitor_await_report(int fd, int timeout_ms, struct ct_error *err)
 {
     struct ct_error report = {0};
-    int ready = ct_wait_readable(fd, -1, timeout_ms + GRACE_MS, err);
+    int ready = ct_wait_readable(fd, -1, timeout_ms + MONITOR_GRACE_MS, err);
 
-    if (ready == 0) { /* stuck in the kernel, or in the runtime: the caller reconciles */
-        kill_monitor(container);
-        return ct_refuse(err, CT_TIMEOUT, "the monitor did not start the container in %d s",
-                         (timeout_ms + GRACE_MS) / 1000);
+    if (ready == 0) {
+        (void)ct_refuse(err, CT_TIMEOUT, "the monitor did not start the container in %d s",
+                        (timeout_ms + MONITOR_GRACE_MS) / 1000);
+        return 0;
     }
     int received = ready < 0 ? -1 : ct_error_receive(fd, &report, err);
     if (received == 0) {
         return ct_refuse(err, CT_UNREACHABLE, "the monitor ended before it had an answer");
     }
-    if (received > 0 && report.kind != MONITOR_GOOD_NEWS) {
+    if (received > 0 && report.kind != GOOD_NEWS) {
         *err = report;
         return -1;
     }
-    return received < 0 ? -1 : 0;
-}
-
-int spawn_monitor(const struct monitor_paths *paths, const struct container *container,
-                  const struct monitor_stream *streams, size_t n_streams, bool adopt,
-                  int timeout_ms, struct ct_error *err)
-{
-    CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_SPAWN_MONITOR, MONITOR_NAME " --id %.12s%s", container->id,
-            adopt ? " --adopt" : "");
-    int keep[MONITOR_STREAMS_MAX + 3];
-    size_t n_keep = 0;
-    int report[2];
-
-    if (n_streams > MONITOR_STREAMS_MAX) {
-        return ct_refuse(err, CT_INVALID, "start with %zu attached streams: at most %d", n_streams,
-                         MONITOR_STREAMS_MAX);
-    }
-    if (pipe2(report, O_CLOEXEC) < 0) {
-        return ct_fail(err, errno, "make a pipe");
-    }
-    CT_AUTO_CLOSE int reader = report[0];
-    CT_AUTO_CLOSE int writer = report[1];
-    CT_AUTO_FREE char *report_text = ct_printf("%d", writer);
-    CT_AUTO_FREE char *timeout_text = ct_printf("%d", timeout_ms);
-    CT_AUTO_FREE char *lock_text = ct_printf("%d", container->lock_fd);
-    CT_AUTO_STRV char **argv = make_arguments(paths, container, streams, n_streams, report_text,
-                                              timeout_text, lock_text, adopt);
-
-    keep[n_keep++] = writer;
-    keep[n_keep++] = container->lock_fd;
-    for (size_t i = 0; i < n_streams; i++) {
-        keep[n_keep++] = streams[i].fd;
-    }
-    if (ct_span_fd() >= 0) {
-        keep[n_keep++] = ct_span_fd();
-    }
-    if (!argv || run_binary(argv, keep, n_keep, err) < 0) {
-        return argv ? -1 : ct_fail(err, ENOMEM, "start the monitor");
-    }
-    ct_cleanup_close(&writer); /* ours: the monitor's end must be the only one */
-    writer = -1;
-    return await_report(container, reader, timeout_ms, err);
+    return received < 0 ? -1 : 1;
 }
 
 /* The monitor of the run before may still be sending its last replies. */
 static int await_old_monitor(const struct container *container, struct ct_error *err)
 {
-    pid_t old = container_monitor(container);
-    if (old == 0) {
-        return 0;
-    }
-    CT_AUTO_CLOSE int pidfd = ct_pidfd_open(old, err);
-    if (pidfd < 0) {
-        if (err->kind == CT_NOT_FOUND) { /* gone between the two looks */
+    CT_AUTO_CLOSE int end = monitor_end_fd(container, err);
+
+    if (end < 0) {
+        if (err->kind == CT_NOT_FOUND) {
             ct_error_clear(err);
             return 0;
         }
         return -1;
     }
-    int ready = ct_wait_readable(pidfd, -1, GRACE_MS, err);
+    int ready = ct_wait_readable(end, -1, MONITOR_GRACE_MS, err);
     return ready > 0   ? 0
            : ready < 0 ? -1
                        : ct_refuse(err, CT_CONFLICT, "the monitor of the run before does not end");

@@ -153,6 +153,12 @@ static void run_again(void *context)
     end_for_good(monitor, &end);
 }
 
+void supervise_wait(struct monitor *monitor)
+{
+    loop_arm(monitor->loop, &monitor->restart_timer, restart_delay_again(monitor), run_again,
+             monitor);
+}
+
 static void job_ended(void *context, uint32_t events)
 {
     struct monitor *monitor = context;

@@ -263,6 +263,41 @@ struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, str
     return wrap(ops, ops->adopt(saved, ret_fds, n_fds, err));
 }
 
+json_t *exec_run_save(const struct exec_process *process)
+{
+    (void)process;
+    return json_null();
+}
+
+/* In both drivers a program's end is told to its parent alone, and that was the killed monitor. */
+struct exec_process *exec_run_adopt(struct exec_job *job, const json_t *saved, int *ret_fds,
+                                    size_t n_fds, struct ct_error *err)
+{
+    (void)saved;
+    for (size_t i = 0; i < n_fds; i++) {
+        ret_fds[i] = -1;
+    }
+    return ct_refuse_null(err, CT_UNSUPPORTED,
+                          "adopt a program: driver '%s' loses sight of it with its monitor",
+                          job->ops->name);
+}
+
+void exec_release(struct exec_job *job)
+{
+    if (job) {
+        job->ops->release(job->job);
+        free(job);
+    }
+}
+
+void exec_run_release(struct exec_process *process)
+{
+    if (process) {
+        process->ops->run_release(process->process);
+        free(process);
+    }
+}
+
 /* Nothing was saved, so nobody knows whose it was. */
 int exec_forget(const char *id, const char *state_dir, struct ct_error *err)
 {

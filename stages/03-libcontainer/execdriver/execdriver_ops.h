@@ -36,6 +36,7 @@ struct exec_ops {
     int (*stats)(struct driver_job *job, struct exec_stats *ret, struct ct_error *err);
     ssize_t (*pids)(struct driver_job *job, pid_t **ret, struct ct_error *err);
     int (*delete)(struct driver_job *job, struct ct_error *err);
+    void (*release)(struct driver_job *job);
 
     struct driver_process *(*run)(struct driver_job *job, const struct exec_program *program,
                                   int timeout_ms, struct ct_error *err);
@@ -43,6 +44,7 @@ struct exec_ops {
     int (*run_wait_fd)(const struct driver_process *process);
     int (*run_signal)(struct driver_process *process, int signal_number, struct ct_error *err);
     int (*run_result)(struct driver_process *process, int *ret_status, struct ct_error *err);
+    void (*run_release)(struct driver_process *process);
 
     json_t *(*save)(const struct driver_job *job);
     struct driver_job *(*adopt)(const json_t *saved, int *ret_fds, size_t n_fds,

@@ -29,11 +29,15 @@
 #define exec_pid                  lxc_pid
 #define exec_pids                 lxc_pids
 #define exec_resize               lxc_resize
+#define exec_release              lxc_release
 #define exec_result               lxc_result
 #define exec_resume               lxc_resume
 #define exec_run                  lxc_run
+#define exec_run_adopt            lxc_run_adopt
 #define exec_run_pid              lxc_run_pid
+#define exec_run_release          lxc_run_release
 #define exec_run_result           lxc_run_result
+#define exec_run_save             lxc_run_save
 #define exec_run_signal           lxc_run_signal
 #define exec_run_wait_fd          lxc_run_wait_fd
 #define exec_save                 lxc_save

@@ -283,6 +283,11 @@ static int native_delete(struct driver_job *job, struct ct_error *err)
     return result;
 }
 
+static void native_release(struct driver_job *job)
+{
+    job_free(job);
+}
+
 static json_t *native_save(const struct driver_job *job)
 {
     json_t *json = json_object();
@@ -376,11 +381,13 @@ const struct exec_ops native_ops = {
     .stats = native_stats,
     .pids = native_pids,
     .delete = native_delete,
+    .release = native_release,
     .run = native_run,
     .run_pid = native_run_pid,
     .run_wait_fd = native_run_wait_fd,
     .run_signal = native_run_signal,
     .run_result = native_run_result,
+    .run_release = native_run_release,
     .save = native_save,
     .adopt = native_adopt,
     .forget = native_forget,

@@ -58,6 +58,7 @@ pid_t native_run_pid(const struct driver_process *process);
 int native_run_wait_fd(const struct driver_process *process);
 int native_run_signal(struct driver_process *process, int signal_number, struct ct_error *err);
 int native_run_result(struct driver_process *process, int *ret_status, struct ct_error *err);
+void native_run_release(struct driver_process *process);
 /* Ends and reaps all of them. A PID namespace ends only when nobody in it is left to be reaped, so
  * this comes before the end of the container is waited for. */
 void native_run_reap_all(struct driver_job *job);

@@ -118,6 +118,13 @@ int native_run_result(struct driver_process *process, int *ret_status, struct ct
     return 0;
 }
 
+void native_run_release(struct driver_process *process)
+{
+    unlink_from_job(process);
+    ct_process_done(&process->child);
+    free(process);
+}
+
 void native_run_reap_all(struct driver_job *job)
 {
     struct ct_error ignored = {0};

@@ -25,23 +25,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define INIT_INSIDE    "/sbin/docker-init"
 #define OPTIONS_TYPE   "containerd.runc.v1.Options"
 #define LEAVE_LIMIT_MS 10000 /* for the shim to say how it ended, once it has */
 #define STOPPED        CONTAINERD__V1__TYPES__STATUS__STOPPED
-
-static int kept_fds[TASKS_KEPT_MAX];
-static size_t n_kept_fds;
-
-void exec_keep(const int *fds, size_t n)
-{
-    n_kept_fds = n < TASKS_KEPT_MAX ? n : TASKS_KEPT_MAX;
-    if (n_kept_fds > 0) {
-        memcpy(kept_fds, fds, n_kept_fds * sizeof(*fds));
-    }
-}
 
 /* ---- the struct ----------------------------------------------------------------------------- */
 
@@ -62,6 +52,13 @@ static struct exec_job *job_new(const char *id, struct ct_error *err)
     job->id = ct_strdup(id);
     job->pidfd = -1;
     return job;
+}
+
+int tasks_pidfd(pid_t pid, bool has_ended)
+{
+    struct ct_error gone = {0};
+    int fd = pid > 0 && !has_ended ? ct_pidfd_open(pid, &gone) : -1;
+    return fd >= 0 ? fd : eventfd(1, EFD_CLOEXEC); /* it has been reaped */
 }
 
 bool tasks_has_ended(const struct exec_job *job)
@@ -163,6 +160,7 @@ static int create_task(struct exec_job *job, const struct exec_spec *spec, int t
     }
     job->pid = (pid_t)((const Containerd__Services__Tasks__V1__CreateTaskResponse *)answer)->pid;
     job->pidfd = ct_pidfd_open(job->pid, err);
+    tasks_pipes_held_by(&job->pipes, job->pid);
     return job->pidfd < 0 ? ct_while(err, "watch the container's first process") : 0;
 }
 
@@ -233,10 +231,7 @@ struct exec_job *exec_create(const struct exec_spec *spec, int timeout_ms, struc
     if (!job) {
         return NULL;
     }
-    for (job->n_kept = 0; job->n_kept < n_kept_fds; job->n_kept++) {
-        job->kept[job->n_kept] = tasks_pipe_inode(kept_fds[job->n_kept]);
-    }
-    n_kept_fds = 0;
+    tasks_keep(&job->pipes);
     if (create_container(spec, document, timeout_ms, err) < 0) {
         job_free(job); /* CT_EXISTS: another's, not ours to delete */
         return NULL;
@@ -303,14 +298,15 @@ int exec_result(struct exec_job *job, int *ret_status, struct ct_error *err)
 
 /* ---- delete, adopt, forget ------------------------------------------------------------------ */
 
-int tasks_status(const char *id, pid_t *ret_pid, Containerd__V1__Types__Status *ret,
-                 struct ct_error *err)
+int tasks_status(const char *id, const char *exec_id, pid_t *ret_pid,
+                 Containerd__V1__Types__Status *ret, struct ct_error *err)
 {
     Containerd__Services__Tasks__V1__GetRequest request =
         CONTAINERD__SERVICES__TASKS__V1__GET_REQUEST__INIT;
     TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
 
     request.container_id = (char *)id;
+    request.exec_id = (char *)exec_id;
     if (tasks_call("Get", &request, TASKS_TIMEOUT_MS, &answer, err) < 0) {
         return -1;
     }
@@ -338,7 +334,7 @@ static int end_task(const char *id, struct ct_error *err)
     Containerd__V1__Types__Status status = STOPPED;
     pid_t pid = 0;
 
-    if (tasks_status(id, &pid, &status, err) < 0 || status == STOPPED) {
+    if (tasks_status(id, "", &pid, &status, err) < 0 || status == STOPPED) {
         return err->kind ? -1 : 0;
     }
     request.container_id = (char *)id;
@@ -400,71 +396,46 @@ int exec_forget(const char *id, const char *state_dir, struct ct_error *err)
     return delete_both(id, err);
 }
 
+void exec_release(struct exec_job *job)
+{
+    if (job) {
+        job_free(job);
+    }
+}
+
 json_t *exec_save(const struct exec_job *job)
 {
-    json_t *json = json_object();
-    json_t *kept = json_array();
+    json_t *json = tasks_pipes_save(&job->pipes);
 
     ct_json_set_string(json, "driver", exec_driver_name());
     ct_json_set_string(json, "id", job->id);
     ct_json_set(json, "started", json_boolean(job->started));
-    for (size_t i = 0; i < job->n_kept; i++) {
-        ct_json_append(kept, json_integer((json_int_t)job->kept[i]));
-    }
-    ct_json_set(json, "kept", kept);
     return json;
-}
-
-/* The shim is the parent of what it has started, or its reaper. */
-static pid_t parent_of(pid_t pid)
-{
-    CT_AUTO_FREE char *path = ct_printf("/proc/%d/stat", (int)pid);
-    CT_AUTO_FILE FILE *file = fopen(path, "re");
-    int parent = 0;
-
-    /* "pid (name) state ppid": no shim's child has a ')' in its name but as the last one */
-    return file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 ? (pid_t)parent : 0;
-}
-
-static void take_back(struct exec_job *job, const json_t *saved, int *ret_fds, size_t n_fds)
-{
-    const json_t *kept = json_object_get(saved, "kept");
-    pid_t shim = parent_of(job->pid);
-
-    job->n_kept = ct_json_count(kept) < TASKS_KEPT_MAX ? ct_json_count(kept) : TASKS_KEPT_MAX;
-    for (size_t i = 0; i < job->n_kept; i++) {
-        job->kept[i] = (uint64_t)json_integer_value(json_array_get(kept, i));
-        if (i < n_fds && shim > 1) {
-            ret_fds[i] = tasks_reopen_pipe(shim, job->kept[i]);
-        }
-    }
 }
 
 struct exec_job *exec_adopt(const json_t *saved, int *ret_fds, size_t n_fds, struct ct_error *err)
 {
     const char *id = ct_json_string(saved, "id", "");
-    struct ct_error ignored = {0};
     Containerd__V1__Types__Status status = STOPPED;
+    struct exec_job *job = job_new(id, err);
 
     for (size_t i = 0; i < n_fds; i++) {
         ret_fds[i] = -1;
     }
-    struct exec_job *job = job_new(id, err);
     if (!job) {
         return ct_while_null(err, "adopt the job '%s'", id);
     }
     job->started = ct_json_bool(saved, "started", false);
-    if (tasks_status(id, &job->pid, &status, err) < 0 && err->kind != CT_NOT_FOUND) {
-        job_free(job); /* containerd does not answer: it may well run */
+    if (tasks_status(id, "", &job->pid, &status, err) < 0) {
+        if (err->kind == CT_NOT_FOUND) {
+            struct ct_error ignored = {0};
+            (void)delete_both(id, &ignored); /* what the dead left behind */
+        }                                    /* else containerd does not answer: it may well run */
+        job_free(job);
         return ct_while_null(err, "adopt the job '%s'", id);
     }
-    ct_error_clear(err);
-    job->pidfd = job->pid > 0 && status != STOPPED ? ct_pidfd_open(job->pid, &ignored) : -1;
-    if (job->pidfd < 0) {
-        (void)exec_delete(job, &ignored); /* what the dead left behind */
-        return ct_refuse_null(err, CT_NOT_FOUND, "adopt the job '%s': it has ended meanwhile", id);
-    }
-    take_back(job, saved, ret_fds, n_fds);
+    job->pidfd = tasks_pidfd(job->pid, status == STOPPED);
+    tasks_pipes_take(saved, &job->pipes, ret_fds, n_fds);
     return job;
 }
 

@@ -18,8 +18,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define LEAVE_LIMIT_MS 10000
@@ -30,6 +30,7 @@ struct exec_process {
     char id[2 * ID_BYTES + 1];
     pid_t pid;
     int pidfd;
+    struct tasks_pipes pipes;
 };
 
 const char *tasks_process_id(const struct exec_process *process)
@@ -53,7 +54,6 @@ static struct exec_process *process_new(const struct exec_job *job, struct ct_er
     }
     process->container_id = ct_strdup(job->id);
     process->pidfd = -1;
-    ct_random_hex(process->id, ID_BYTES);
     return process;
 }
 
@@ -131,7 +131,7 @@ static int check_runs(const struct exec_job *job, struct ct_error *err)
     if (!job->started || tasks_has_ended(job)) {
         return ct_refuse(err, CT_CONFLICT, "enter the container: it does not run");
     }
-    if (tasks_status(job->id, &pid, &status, err) < 0) {
+    if (tasks_status(job->id, "", &pid, &status, err) < 0) {
         return -1;
     }
     return status == CONTAINERD__V1__TYPES__STATUS__PAUSED
@@ -151,6 +151,9 @@ struct exec_process *exec_run(struct exec_job *job, const struct exec_program *p
     if (!process) {
         return NULL;
     }
+    ct_random_hex(process->id, ID_BYTES);
+    tasks_keep(&process->pipes);
+    process->pipes.shim = job->pipes.shim;
     if (make(job, process, program, timeout_ms, err) < 0) {
         process_free(process);
         return NULL;
@@ -161,13 +164,47 @@ struct exec_process *exec_run(struct exec_job *job, const struct exec_program *p
         process_free(process);
         return NULL;
     }
-    (void)close_input(process, &gone); /* it may have ended already … */
-    ct_error_clear(&gone);
-    process->pidfd = ct_pidfd_open(process->pid, &gone);
-    if (process->pidfd < 0) { /* … and been reaped: something that is readable at once */
-        process->pidfd = eventfd(1, EFD_CLOEXEC);
-    }
+    (void)close_input(process, &gone);                 /* it may have ended already … */
+    process->pidfd = tasks_pidfd(process->pid, false); /* … and been reaped */
     return process;
+}
+
+json_t *exec_run_save(const struct exec_process *process)
+{
+    json_t *json = tasks_pipes_save(&process->pipes);
+    ct_json_set_string(json, "id", process->id);
+    return json;
+}
+
+struct exec_process *exec_run_adopt(struct exec_job *job, const json_t *saved, int *ret_fds,
+                                    size_t n_fds, struct ct_error *err)
+{
+    const char *id = ct_json_string(saved, "id", "");
+    Containerd__V1__Types__Status status = CONTAINERD__V1__TYPES__STATUS__UNKNOWN;
+    struct exec_process *process = process_new(job, err);
+
+    for (size_t i = 0; i < n_fds; i++) {
+        ret_fds[i] = -1;
+    }
+    if (!process) {
+        return NULL;
+    }
+    (void)snprintf(process->id, sizeof(process->id), "%s", id);
+    if (!*process->id || tasks_status(job->id, process->id, &process->pid, &status, err) < 0) {
+        process_free(process);
+        return *id ? ct_while_null(err, "adopt the program '%.12s'", id)
+                   : ct_refuse_null(err, CT_NOT_FOUND, "adopt a program: it was not saved");
+    }
+    process->pidfd = tasks_pidfd(process->pid, status == CONTAINERD__V1__TYPES__STATUS__STOPPED);
+    tasks_pipes_take(saved, &process->pipes, ret_fds, n_fds);
+    return process;
+}
+
+void exec_run_release(struct exec_process *process)
+{
+    if (process) {
+        process_free(process);
+    }
 }
 
 pid_t exec_run_pid(const struct exec_process *process)

@@ -27,13 +27,20 @@
 #define TASKS_PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 #define TASKS_LIMITS_TYPE  "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 
+/* Pipes of ours that a shim holds open, too: who comes after us finds them there by their inodes.
+ */
+struct tasks_pipes {
+    pid_t shim; /* 0: not known */
+    uint64_t inodes[TASKS_KEPT_MAX];
+    size_t n;
+};
+
 struct exec_job {
     char *id;
     pid_t pid;
     int pidfd; /* -1: it has ended */
     bool started, oom_killed;
-    uint64_t kept[TASKS_KEPT_MAX]; /* inodes of pipes that the shim holds open, too */
-    size_t n_kept;
+    struct tasks_pipes pipes;
 };
 
 /* ---- client.c ------------------------------------------------------------------------------- */
@@ -59,9 +66,13 @@ struct tasks_stdio {
     char paths[3][40];
 };
 void tasks_stdio(const struct exec_program *program, struct tasks_stdio *ret);
-/* The inode of a pipe, and the pipe's read end again from the process that holds it; -1: lost. */
-uint64_t tasks_pipe_inode(int fd);
-int tasks_reopen_pipe(pid_t holder, uint64_t inode);
+/* Takes over what exec_keep() of this thread was given. */
+void tasks_keep(struct tasks_pipes *ret);
+/* pid: a process that the shim has started. */
+void tasks_pipes_held_by(struct tasks_pipes *pipes, pid_t pid);
+/* "kept" and "shim" of a new document, and back: read ends, -1 where lost. */
+json_t *tasks_pipes_save(const struct tasks_pipes *pipes);
+void tasks_pipes_take(const json_t *saved, struct tasks_pipes *ret, int *ret_fds, size_t n_fds);
 
 /* ---- programs.c ------------------------------------------------------------------------------ */
 
@@ -80,8 +91,11 @@ const char *tasks_process_id(const struct exec_process *process); /* borrowed */
 /* ---- job.c ---------------------------------------------------------------------------------- */
 
 bool tasks_has_ended(const struct exec_job *job);
-int tasks_status(const char *id, pid_t *ret_pid, Containerd__V1__Types__Status *ret,
-                 struct ct_error *err);
+/* Readable at its end; at once, if it has ended. Owned. */
+int tasks_pidfd(pid_t pid, bool has_ended);
+/* exec_id "": of the container's first program. */
+int tasks_status(const char *id, const char *exec_id, pid_t *ret_pid,
+                 Containerd__V1__Types__Status *ret, struct ct_error *err);
 /* What an error of a runtime's that it could not run a program means for the exit code. */
 void tasks_judge_program(struct ct_error *err);
 /* The document that the container was created with. Owned. */

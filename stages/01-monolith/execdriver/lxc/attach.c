@@ -165,3 +165,29 @@ int exec_run_result(struct exec_process *process, int *ret_status, struct ct_err
     process_free(process);
     return result;
 }
+
+/* Its end is told to its parent alone, which we are or lxc-attach's next one. */
+json_t *exec_run_save(const struct exec_process *process)
+{
+    (void)process;
+    return json_null();
+}
+
+struct exec_process *exec_run_adopt(struct exec_job *job, const json_t *saved, int *ret_fds,
+                                    size_t n_fds, struct ct_error *err)
+{
+    (void)saved;
+    for (size_t i = 0; i < n_fds; i++) {
+        ret_fds[i] = -1;
+    }
+    return ct_refuse_null(err, CT_UNSUPPORTED,
+                          "adopt a program in '%s': lxc-attach tells nobody else how it ends",
+                          job->id);
+}
+
+void exec_run_release(struct exec_process *process)
+{
+    if (process) {
+        process_free(process);
+    }
+}

@@ -353,3 +353,10 @@ int exec_delete(struct exec_job *job, struct ct_error *err)
     job_free(job);
     return result;
 }
+
+void exec_release(struct exec_job *job)
+{
+    if (job) {
+        job_free(job);
+    }
+}
