@@ -11,13 +11,20 @@
 
 #include "cleanup.h"
 #include "path.h"
+#include "units.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #define NAMESPACE       "cutaway"
 #define DEFAULT_ADDRESS "/run/containerd/containerd.sock"
 #define PLUGIN_TYPE     "io.containerd.grpc.v1"
+#define PAUSE_NS        20000000L /* between two tries */
 
 /* One connection for the life of the process, whoever of its threads asks first. */
 static struct grpc_client *client(struct ct_error *err)
@@ -42,9 +49,38 @@ void connection_free_message(ProtobufCMessage **message)
     }
 }
 
-int connection_call(const ProtobufCServiceDescriptor *service, const char *method,
-                    const void *request, int timeout_ms, ProtobufCMessage **ret,
-                    struct ct_error *err)
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static _Atomic int patience_ms;
+
+void connection_wait(int ms)
+{
+    atomic_store(&patience_ms, ms);
+}
+
+/* Asked twice, they do it once: what is gone already was to go. */
+static bool is_repeatable(const char *method)
+{
+    static const char *const methods[] = {"Get",    "List",          "ListPids",  "Metrics",
+                                          "Wait",   "Version",       "Plugins",   "CloseIO",
+                                          "Delete", "DeleteProcess", "ResizePty", "Update"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (strcmp(methods[i], method) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_be_repeated(const struct ct_error *err, const char *method)
+{
+    bool nobody_there = err->sys == ECONNREFUSED || err->sys == ENOENT; /* it was not sent */
+    return err->kind == CT_UNREACHABLE && (nobody_there || is_repeatable(method));
+}
+
+static int call_once(const ProtobufCServiceDescriptor *service, const char *method,
+                     const void *request, int timeout_ms, ProtobufCMessage **ret,
+                     struct ct_error *err)
 {
     const struct grpc_header headers[] = {{"containerd-namespace", NAMESPACE}};
     struct grpc_client *opened = client(err);
@@ -57,6 +93,24 @@ int connection_call(const ProtobufCServiceDescriptor *service, const char *metho
     if (ret) {
         *ret = answer;
         answer = NULL;
+    }
+    return 0;
+}
+
+int connection_call(const ProtobufCServiceDescriptor *service, const char *method,
+                    const void *request, int timeout_ms, ProtobufCMessage **ret,
+                    struct ct_error *err)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    int64_t began_ns = ct_monotonic_ns();
+
+    while (call_once(service, method, request, timeout_ms, ret, err) < 0) {
+        int64_t left_ns = began_ns + atomic_load(&patience_ms) * 1000000LL - ct_monotonic_ns();
+        if (left_ns <= 0 || !may_be_repeated(err, method)) {
+            return -1;
+        }
+        ct_error_clear(err);
+        (void)nanosleep(&pause, NULL);
     }
     return 0;
 }

@@ -24,6 +24,13 @@ int connection_call(const ProtobufCServiceDescriptor *service, const char *metho
                     struct ct_error *err);
 
 /*
+ * connection_wait - how long a call waits from now on when nobody listens there: for whoever keeps
+ * that containerd running, and starts it again when it dies. At first 0: it fails at once. A call
+ * whose answer was lost is repeated only when that cannot do anything twice (Get, Wait, Delete …).
+ */
+void connection_wait(int patience_ms);
+
+/*
  * connection_offers - whether the containerd there offers the service `id` ("volumes"), by its own
  * list of plugins. 1 or 0; -1: it does not answer.
  */
