@@ -45,10 +45,19 @@ setup_file() {
 }
 
 @test "the manual pages are written as man expects them" {
-  for page in "$PREFIX"/share/man/man1/{cutaway,cutaway-run,cutaway-ps}.1 "$PREFIX"/share/man/man8/{cutawayd,cutaway-runc,cutaway-containerd-shim}.8; do
+  for page in "$PREFIX"/share/man/man1/{cutaway,cutaway-run,cutaway-ps,cutaway-init}.1 \
+    "$PREFIX"/share/man/man8/{cutawayd,cutaway-runc,cutaway-containerd,cutaway-containerd-shim}.8; do
     run -0 groff -mdoc -Tutf8 -ww -z "$page"
     assert_output ""
   done
+}
+
+@test "the manual page of init has each of its options" {
+  run -0 "${PREFIX%/usr/local}/usr/local/libexec/cutaway/cutaway-init" -h
+  local option
+  while read -r option; do
+    grep -qxE "\.It Fl ${option//-/\\\\-}( Ar .*)?" "$PREFIX/share/man/man1/cutaway-init.1" || fail "the page has no -$option"
+  done < <(sed -n 's/^  -\([-a-z]*\) .*/\1/p' <<<"$output")
 }
 
 @test "systemd's units start the daemon that is installed" {

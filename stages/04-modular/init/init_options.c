@@ -1,7 +1,7 @@
 /*
  * init_options.c - cutaway-init's command line, and what it says.
  *
- * Room:       init.   Called by: init.c.
+ * Room:       init.   Called by: init.c, manual.c.
  * Man:        getopt(3), signal(7).
  */
 #include "init_options.h"
@@ -19,25 +19,23 @@
 /* dockerd and podman look for these two words before the number. */
 #define VERSION "tini version " CUTAWAY_VERSION "_cutaway-init"
 
-static const char usage[] =
-    NAME " (" VERSION ")\n"
-         "Usage: " NAME " [OPTIONS] PROGRAM -- [ARGS] | --version\n"
-         "\n"
-         "Runs a program as process 1 of a container would: reaps orphans, passes signals on.\n"
-         "\n"
-         "  --version     print the version\n"
-         "  -h            print this help\n"
-         "  -s            become a subreaper: for a process that is not process 1\n"
-         "  -p SIGNAL     get SIGNAL when the parent dies, for example SIGKILL\n"
-         "  -v            say more; up to 3 times\n"
-         "  -w            warn of each orphan that is reaped\n"
-         "  -g            pass signals on to the program's process group\n"
-         "  -e EXIT_CODE  end with 0 when the program ends with EXIT_CODE (0 to 255)\n"
-         "  -l            print the license\n"
-         "\n"
-         "Environment: TINI_SUBREAPER is as -s, TINI_KILL_PROCESS_GROUP as -g, TINI_VERBOSITY "
-         "(default 1)\n"
-         "as often -v.\n";
+const char init_purpose[] =
+    "Runs a program as process 1 of a container would: reaps orphans, passes signals on.";
+
+const struct init_row init_rows[] = {
+    {"--version", "", "print the version"},
+    {"-h", "", "print this help"},
+    {"-s", "", "become a subreaper: for a process that is not process 1"},
+    {"-p", "SIGNAL", "get SIGNAL when the parent dies, for example SIGKILL"},
+    {"-v", "", "say more; up to 3 times"},
+    {"-w", "", "warn of each orphan that is reaped"},
+    {"-g", "", "pass signals on to the program's process group"},
+    {"-e", "EXIT_CODE", "end with 0 when the program ends with EXIT_CODE (0 to 255)"},
+    {"-l", "", "print the license"},
+    {NULL, NULL, NULL}};
+
+const char init_environment[] = "TINI_SUBREAPER is as -s, TINI_KILL_PROCESS_GROUP as -g, "
+                                "TINI_VERBOSITY (default 1) as often -v.";
 
 static const char license[] = NAME " is licensed under the Apache License, version 2.0:\n"
                                    "http://www.apache.org/licenses/LICENSE-2.0\n";
@@ -134,16 +132,35 @@ bool init_is_success(const struct init_options *options, int code)
 
 /* ---- the command line ----------------------------------------------------------------------- */
 
+static void put(int fd, const char *text)
+{
+    (void)!write(fd, text, strlen(text));
+}
+
 static void print(const char *text)
 {
-    (void)!write(STDOUT_FILENO, text, strlen(text));
+    put(STDOUT_FILENO, text);
     exit(0);
 }
 
-static void refuse_usage(void)
+/* To standard output when it was asked for, with 0; else to standard error, with 1. */
+static void end_with_usage(int fd)
 {
-    (void)!write(STDERR_FILENO, usage, sizeof(usage) - 1);
-    exit(1);
+    char line[160];
+
+    put(fd, NAME " (" VERSION ")\nUsage: " NAME " [OPTIONS] PROGRAM -- [ARGS] | --version\n\n");
+    put(fd, init_purpose);
+    put(fd, "\n\n");
+    for (const struct init_row *row = init_rows; row->option; row++) {
+        int head = snprintf(line, sizeof(line), "  %s %s", row->option, row->value);
+        (void)snprintf(line + head, sizeof(line) - (size_t)head, "%*s%s\n", 16 - head, "",
+                       row->help);
+        put(fd, line);
+    }
+    put(fd, "\nEnvironment: ");
+    put(fd, init_environment);
+    put(fd, "\n");
+    exit(fd == STDOUT_FILENO ? 0 : 1);
 }
 
 static void take_success(const char *text, struct init_options *ret)
@@ -160,7 +177,7 @@ static void take_option(int option, struct init_options *ret)
 {
     switch (option) {
     case 'h':
-        print(usage);
+        end_with_usage(STDOUT_FILENO);
         break;
     case 'l':
         print(license);
@@ -187,7 +204,7 @@ static void take_option(int option, struct init_options *ret)
         take_success(optarg, ret);
         break;
     default: /* getopt has said what is wrong */
-        refuse_usage();
+        end_with_usage(STDERR_FILENO);
     }
 }
 
@@ -212,7 +229,7 @@ char **init_parse(int argc, char **argv, struct init_options *ret)
         take_option(option, ret);
     }
     if (optind >= argc) {
-        refuse_usage();
+        end_with_usage(STDERR_FILENO);
     }
     return argv + optind;
 }

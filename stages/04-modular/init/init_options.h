@@ -2,7 +2,7 @@
  * init_options.h - cutaway-init's command line, and what it says.
  *
  * Room:       init.
- * Called by:  init.c.
+ * Called by:  init.c; manual.c, for what it prints.
  * Spec:       tini(1): options, environment and exit codes.
  */
 #ifndef INIT_OPTIONS_H
@@ -25,6 +25,13 @@ struct init_options {
  * --version, end the process: with 1, and with 0.
  */
 char **init_parse(int argc, char **argv, struct init_options *ret);
+
+/* What -h prints, a row an option; the last has none. */
+struct init_row {
+    const char *option, *value, *help;
+};
+extern const struct init_row init_rows[];
+extern const char init_purpose[], init_environment[];
 
 bool init_is_success(const struct init_options *options, int code);
 
