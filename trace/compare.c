@@ -165,8 +165,8 @@ static void print_measure(const struct table *table, const char *name, measure_f
 static bool is_border(const struct table *table, int from, int to)
 {
     for (size_t i = 0; i < table->n; i++) {
-        const struct hop_counts *counts = &table->hops[i].at[from][to];
-        if (counts->messages + counts->calls + counts->execs > 0) {
+        const size_t *counts = table->hops[i].at[from][to];
+        if (counts[HOP_CALL] + counts[HOP_MESSAGE] + counts[HOP_EXEC] > 0) {
             return true;
         }
     }
@@ -179,14 +179,14 @@ static void print_border(const struct table *table, int from, int to)
 
     (void)fprintf(table->out, "%-*s", NAME_COLUMNS, name);
     for (size_t i = 0; i < table->n; i++) {
-        const struct hop_counts *counts = &table->hops[i].at[from][to];
-        CT_AUTO_FREE char *messages =
-            ct_printf("%zu message%s", counts->messages, counts->messages == 1 ? "" : "s");
+        const size_t *counts = table->hops[i].at[from][to];
+        size_t n = counts[HOP_MESSAGE];
+        CT_AUTO_FREE char *messages = ct_printf("%zu message%s", n, n == 1 ? "" : "s");
         print_cell(table, i,
-                   counts->messages ? messages
-                   : counts->calls  ? "call"
-                   : counts->execs  ? "exec"
-                                    : "-");
+                   n                  ? messages
+                   : counts[HOP_CALL] ? "call"
+                   : counts[HOP_EXEC] ? "exec"
+                                      : "-");
     }
 }
 
@@ -194,7 +194,7 @@ static int64_t count_messages(const struct hop_table *hops)
 {
     int64_t n = 0;
     for (int i = 0; i < MODEL_ROLES * MODEL_ROLES; i++) {
-        n += (int64_t)hops->at[i / MODEL_ROLES][i % MODEL_ROLES].messages;
+        n += (int64_t)hops->at[i / MODEL_ROLES][i % MODEL_ROLES][HOP_MESSAGE];
     }
     return n;
 }

@@ -33,6 +33,7 @@ static const struct {
     {"waterfall", render_waterfall,
      "the picture in the terminal (default), and the story below it"},
     {"story", render_story, "one paragraph in words"},
+    {"html", render_html, "a page for the browser, which loads nothing: time line and sequence"},
     {"chrome", render_chrome, "JSON for the Perfetto UI and chrome://tracing"},
     {"jsonl", render_jsonl, "the recording itself, in the order of time"},
 };
@@ -274,12 +275,13 @@ static int command_record(int argc, char **argv)
     return record_run(&request, &exit_code, &err) < 0 ? tell(&err) : exit_code;
 }
 
-/* A Chrome trace beside the recording, for those who want to zoom. */
-static int write_chrome(const char *recording, const char *path, struct ct_error *err)
+/* Another picture as a file beside the recording. */
+static int write_beside(const char *recording, const char *path, const char *format,
+                        struct ct_error *err)
 {
     const struct render_options plain = {.width = 80};
     CT_AUTO_FILE FILE *out = fopen(path, "we");
-    return out ? show(out, recording, "chrome", &plain, err)
+    return out ? show(out, recording, format, &plain, err)
                : ct_fail(err, errno, "write '%.120s'", path);
 }
 
@@ -290,14 +292,16 @@ static int record_and_show(const struct record_request *asked)
     int exit_code = 0;
     struct render_options how = {.width = terminal_width(), .colour = wants_colour("auto")};
     CT_AUTO_FREE char *chrome = ct_printf("%s.json", request.output);
+    CT_AUTO_FREE char *page = ct_printf("%s.html", request.output);
     if (record_run(&request, &exit_code, &err) < 0 ||
         show(stdout, request.output, "waterfall", &how, &err) < 0 ||
-        write_chrome(request.output, chrome, &err) < 0) {
+        write_beside(request.output, chrome, "chrome", &err) < 0 ||
+        write_beside(request.output, page, "html", &err) < 0) {
         return tell(&err);
     }
-    (void)printf(
-        "\nrecording: %s\nPerfetto:  %s (open it in the Perfetto UI or chrome://tracing)\n",
-        request.output, chrome);
+    (void)printf("\nrecording: %s\npage:      %s (open it in a browser)\n"
+                 "Perfetto:  %s (open it in the Perfetto UI or chrome://tracing)\n",
+                 request.output, page, chrome);
     return exit_code;
 }
 

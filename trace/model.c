@@ -549,18 +549,29 @@ static bool has_row(const struct model *model, int role)
     return false;
 }
 
+/* On the path below whoever was asked, and without a row. */
+static bool is_untold(const struct model *model, const struct model_span *request, int role)
+{
+    bool below = role == CT_ROLE_ENGINE || role == CT_ROLE_CONTAINERD || role == CT_ROLE_SHIM ||
+                 role == CT_ROLE_RUNTIME || role == CT_ROLE_CONTAINER;
+    return request && below && role >= asked_role(request->role) && !has_row(model, role);
+}
+
+bool model_is_untold(const struct model *model, int role)
+{
+    return is_untold(model, untold_request(model), role);
+}
+
 char *model_untold(const struct model *model)
 {
-    static const enum ct_role path[] = {CT_ROLE_ENGINE, CT_ROLE_CONTAINERD, CT_ROLE_SHIM,
-                                        CT_ROLE_RUNTIME, CT_ROLE_CONTAINER};
     const struct model_span *request = untold_request(model);
-    int asked = request ? asked_role(request->role) : -1;
     char *rows = ct_strdup("");
 
-    for (size_t i = 0; request && i < sizeof(path) / sizeof(path[0]); i++) {
-        if ((int)path[i] >= asked && !has_row(model, (int)path[i])) {
+    for (int role = 0; role < CT_ROLE_COUNT; role++) {
+        if (is_untold(model, request, role)) {
             CT_AUTO_FREE char *before = rows;
-            rows = ct_printf("%s%s%s", before, *before ? ", " : "", ct_role_name(path[i]));
+            rows =
+                ct_printf("%s%s%s", before, *before ? ", " : "", ct_role_name((enum ct_role)role));
         }
     }
     if (!*rows) {

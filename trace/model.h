@@ -85,6 +85,8 @@ char *model_event_text(const json_t *event);
 char *model_text(const char *text);
 /* The container's first instruction: the first exec inside, init's or the program's. NULL: none. */
 const struct model_row *model_first_instruction(const struct model *model);
+/* A role that was asked and left no trace: its row is not recorded. */
+bool model_is_untold(const struct model *model, int role);
 /* Roles that were asked and left no trace, with who did not answer, as a sentence: Docker's own
  * part may stand there. "": all told. Owned. */
 char *model_untold(const struct model *model);

@@ -20,6 +20,8 @@ int render_waterfall(FILE *out, const struct model *model, const struct render_o
                      struct ct_error *err);
 int render_story(FILE *out, const struct model *model, const struct render_options *options,
                  struct ct_error *err);
+int render_html(FILE *out, const struct model *model, const struct render_options *options,
+                struct ct_error *err);
 int render_chrome(FILE *out, const struct model *model, const struct render_options *options,
                   struct ct_error *err);
 int render_jsonl(FILE *out, const struct model *model, const struct render_options *options,

@@ -221,7 +221,9 @@ END
   cd "$HOME_OF_TEST"
   CUTAWAY_ROOT=$ROOT CUTAWAY_RUN=$RUN CUTAWAY_STAGE=$STAGE run -0 "$BUILD/cutaway" trace start web
   assert_output --partial "engine_container_start(web)"
-  assert_output --partial "recording: "
+  assert_output --partial "recording: cutaway.trace"
+  assert_output --partial "page:      cutaway.trace.html"
+  run -0 grep -c 'engine_container_start(web)' cutaway.trace.html
 }
 
 @test "compare shows what a second recording has more" {

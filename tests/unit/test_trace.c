@@ -385,11 +385,11 @@ static void a_border_is_a_call_a_message_or_an_exec(void **state)
     hop_count(first, &one);
     hop_count(second, &two);
 
-    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].calls, 1);
-    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].messages, 0);
-    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].calls, 0);
-    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE].messages, 1); /* the first of two */
-    assert_int_equal(two.at[CT_ROLE_ENGINE][CT_ROLE_LXC].execs, 1);
+    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_CALL], 1);
+    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_MESSAGE], 0);
+    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_CALL], 0);
+    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_MESSAGE], 1); /* the first of two */
+    assert_int_equal(two.at[CT_ROLE_ENGINE][CT_ROLE_LXC][HOP_EXEC], 1);
     assert_int_equal(second->calls[CT_ROLE_ENGINE], 7); /* before the exec … */
     assert_int_equal(second->calls[CT_ROLE_LXC], 3);    /* … and behind it */
     model_free(first);
@@ -443,6 +443,39 @@ static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
     assert_int_equal(names, 3);
 }
 
+/* A message may contain what ends a script, or begins one. */
+static void the_page_has_its_data_as_json_that_no_text_can_leave(void **state)
+{
+    (void)state;
+    struct model *model = model_of_quoted(
+        "{'t':'header','version':1,'ns':1000,'command':['x','</script><b>'],'kernel_events':true}\n"
+        "{'t':'begin','ns':1000000,'pid':10,'id':'1','role':'client','step':'request',"
+        "'msg':'<!--<script>@SCRIPT@ & \\u2028'}\n"
+        "{'t':'begin','ns':2000000,'pid':20,'id':'2','parent':'1','role':'engine','step':'reply'}"
+        "\n");
+    const struct render_options options = {.width = 80};
+    struct ct_error err = {0};
+    char *page = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&page, &length);
+
+    assert_int_equal(render_html(out, model, &options, &err), 0);
+    (void)fclose(out);
+    model_free(model);
+
+    char *begin = strstr(page, "id=\"data\">") + strlen("id=\"data\">"), *end = strchr(begin, '<');
+    assert_memory_equal(end, "</script>", strlen("</script>"));
+    CT_AUTO_JSON json_t *data = ct_json_parse(begin, (size_t)(end - begin), &err);
+    const json_t *span = json_array_get(json_object_get(data, "spans"), 0);
+    const json_t *hop = json_array_get(json_object_get(data, "hops"), 0);
+    assert_string_equal(ct_json_string(data, "command", ""), "x </script><b>");
+    assert_string_equal(ct_json_string(span, "message", ""), "<!--<script>@SCRIPT@ & \u2028");
+    assert_string_equal(ct_json_string(hop, "kind", ""), "message");
+    assert_int_equal(ct_json_integer(hop, "asker", -1), 0);
+    assert_int_equal(ct_json_integer(hop, "span", -1), 1);
+    free(page);
+}
+
 static void a_foreign_or_broken_file_is_refused_with_its_line(void **state)
 {
     (void)state;
@@ -478,6 +511,7 @@ int main(void)
         cmocka_unit_test(a_border_is_a_call_a_message_or_an_exec),
         cmocka_unit_test(a_comparison_of_four_fits_eighty_columns),
         cmocka_unit_test(the_chrome_trace_is_json_with_names_slices_and_arrows),
+        cmocka_unit_test(the_page_has_its_data_as_json_that_no_text_can_leave),
         cmocka_unit_test(a_foreign_or_broken_file_is_refused_with_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
