@@ -111,3 +111,18 @@ address_of() {
   assert [ ! -e "/sys/class/net/ct-${id:0:12}" ]
   run ! nft list table inet "cutaway-${id:0:12}"
 }
+
+@test "network create, inspect and prune" {
+  cutaway network create --label keep=no --internal loose
+  cutaway network create used
+  cutaway run -d --name web --network used busybox sleep 60
+  run -0 cutaway network inspect -f '{{.Name}} {{.Driver}} {{.Internal}} {{index .Labels "keep"}}' loose
+  assert_output "loose bridge true no"
+  run -0 cutaway network inspect -f '{{range .Containers}}{{.Name}}{{end}}' used
+  assert_output web
+  run -0 cutaway network prune -f
+  assert_line loose
+  refute_line used
+  run -1 cutaway network inspect loose
+  assert_line --partial "No such network: loose"
+}

@@ -117,6 +117,16 @@ int network_forget(struct network_store *store, const char *container_id, struct
     return 0;
 }
 
+int network_leave(struct network_store *store, const char *reference, const char *container_id,
+                  struct ct_error *err)
+{
+    CT_AUTO_CLOSE int lock = network_store_lock(store, err);
+    CT_AUTO_JSON json_t *record = lock < 0 ? NULL : record_find(store, reference, err);
+
+    return record ? endpoints_forget(store, ct_json_string(record, "Id", ""), container_id, err)
+                  : -1;
+}
+
 /* ---- after a restart of who holds the ports ---------------------------------------------------
  */
 

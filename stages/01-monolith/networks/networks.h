@@ -73,6 +73,9 @@ int network_detach(struct network_store *store, const json_t *endpoint, struct c
 
 /* Takes back every endpoint of a container (after a crash or reboot). */
 int network_forget(struct network_store *store, const char *container_id, struct ct_error *err);
+/* Takes back what a container has on one network, without the document that attach gave. */
+int network_leave(struct network_store *store, const char *reference, const char *container_id,
+                  struct ct_error *err);
 
 /*
  * network_restore - for a process that holds the ports of all containers, when it begins: reserves

@@ -58,12 +58,14 @@ void connection_wait(int ms)
     atomic_store(&patience_ms, ms);
 }
 
-/* Asked twice, they do it once: what is gone already was to go. */
+/* Asked twice, they do it once: what is gone already was to go, a container is on a network once,
+ * and a volume is filled only when it is empty. */
 static bool is_repeatable(const char *method)
 {
-    static const char *const methods[] = {"Get",    "List",          "ListPids",  "Metrics",
-                                          "Wait",   "Version",       "Plugins",   "CloseIO",
-                                          "Delete", "DeleteProcess", "ResizePty", "Update"};
+    static const char *const methods[] = {
+        "Get",     "List",   "ListPids",      "Metrics",   "Wait",    "Version", "Plugins",
+        "CloseIO", "Delete", "DeleteProcess", "ResizePty", "Update",  "Attach",  "Detach",
+        "Forget",  "Rename", "Resolve",       "Usage",     "Populate"};
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         if (strcmp(methods[i], method) == 0) {
             return true;

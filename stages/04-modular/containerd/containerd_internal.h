@@ -8,7 +8,8 @@
  *            ROOT/content/ingest/<random>              blobs on their way in
  *            ROOT/snapshots/<snapshotter>/<id>/{fs,work}
  *            ROOT/io.containerd.runtime.v2.task/<namespace>/<id>/    of shims
- *            ROOT/volumes/<namespace>/                 see volumes.h
+ *            ROOT/networks/<namespace>/, ROOT/volumes/<namespace>/   see networks.h, volumes.h
+ *            STATE/networks/<namespace>/               endpoints
  *            STATE/io.containerd.runtime.v2.task/<namespace>/<id>/   bundles
  */
 #ifndef CONTAINERD_INTERNAL_H
@@ -117,12 +118,17 @@ Containerd__Types__Mount *snapshot_mount_of(const struct containerd *containerd,
 int snapshot_usage(struct containerd *containerd, int64_t id, int64_t *ret_size,
                    int64_t *ret_inodes, struct ct_error *err);
 
-/* ---- spaces.c: a namespace's volumes ---- */
+/* ---- spaces.c: a namespace's networks and volumes ---- */
 
 struct spaces *spaces_open(struct containerd *containerd);
 void spaces_close(struct spaces *spaces); /* accepts NULL */
 /* Of the call's namespace; opened when they are first asked for. Borrowed. */
+struct network_store *networks_of(struct grpc_call *call, struct ct_error *err);
 struct volume_store *volumes_of(struct grpc_call *call, struct ct_error *err);
+/* Whoever makes something in a namespace has made the namespace. */
+int space_touch(struct grpc_call *call, struct ct_error *err);
+/* When tasks are known, and before anybody calls: ports of those that run are held again. */
+void spaces_restore(struct containerd *containerd);
 /* 1 when the namespace has any; -1 (err). */
 int spaces_used(struct containerd *containerd, const char *space, struct ct_error *err);
 
@@ -131,6 +137,7 @@ int spaces_used(struct containerd *containerd, const char *space, struct ct_erro
 /* One table of methods a service; main.c has the list. */
 extern const struct grpc_service version_service, introspection_service, namespaces_service,
     events_service, leases_service, images_service, containers_service, content_service,
-    snapshots_service, diff_service, tasks_service, health_service, volumes_service;
+    snapshots_service, diff_service, tasks_service, health_service, networks_service,
+    volumes_service;
 
 #endif

@@ -28,10 +28,10 @@
 #include <unistd.h>
 
 static const struct grpc_service *const services[] = {
-    &version_service, &introspection_service, &health_service, &namespaces_service,
-    &events_service,  &leases_service,        &images_service, &containers_service,
-    &content_service, &snapshots_service,     &diff_service,   &tasks_service,
-    &volumes_service,
+    &version_service,  &introspection_service, &health_service, &namespaces_service,
+    &events_service,   &leases_service,        &images_service, &containers_service,
+    &content_service,  &snapshots_service,     &diff_service,   &tasks_service,
+    &networks_service, &volumes_service,
 };
 
 /* ---- before each call ----------------------------------------------------------------------- */
@@ -205,6 +205,7 @@ static int serve(struct containerd *containerd, const struct options *options,
         shim_events_close(events);
         return -1;
     }
+    spaces_restore(containerd);
     struct grpc_server *server = grpc_server_open(
         fd, services, sizeof(services) / sizeof(services[0]), check_call, containerd, err);
     if (!server) {

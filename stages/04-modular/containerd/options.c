@@ -44,11 +44,13 @@ static const struct {
      "speak neither gRPC nor ttrpc call it."},
     {"Life",
      "Containers run on after the end, also after SIGKILL: each is held by its shim, and the next "
-     "cutaway-containerd finds them. The socket is made 0660 root:GROUP; whoever can connect can "
+     "cutaway-containerd finds them and holds their published ports again. The socket is made 0660 "
+     "root:GROUP; whoever can connect can "
      "become root. One works on a root at a time."},
     {"Files",
      "ROOT/metadata.db is all that is remembered, readable with sqlite3; ROOT/content has the "
-     "blobs, ROOT/snapshots the layers, ROOT/volumes the volumes of daemons that are ours, "
+     "blobs, ROOT/snapshots the layers, ROOT/networks and ROOT/volumes what daemons of ours "
+     "ask for, STATE/networks the addresses and ports in use, "
      "STATE/io.containerd.runtime.v2.task the bundles of tasks."},
     {"Exit status", "0 ended by a signal, or the event was told; 1 it could not, and a line on "
                     "standard error says "

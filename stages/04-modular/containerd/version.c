@@ -58,7 +58,8 @@ static const struct {
     {"io.containerd.grpc.v1", "tasks"},
     {"io.containerd.ttrpc.v1", "events"},
     {"io.containerd.grpc.v1", "tasks"},
-    {"io.containerd.grpc.v1", "volumes"}, /* ours: cutaway.services.volumes.v1 */
+    {"io.containerd.grpc.v1", "networks"}, /* ours: cutaway.services.networks.v1 … */
+    {"io.containerd.grpc.v1", "volumes"},  /* … and .volumes.v1 */
 };
 
 static Containerd__Types__Platform *platform(struct pool *pool)

@@ -15,19 +15,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* Whoever makes something in a namespace has made the namespace. */
-static int touch(struct grpc_call *call, struct ct_error *err)
-{
-    AUTO_TRANSACTION struct transaction work = store_begin(containerd_of(call)->store);
-
-    return namespace_touch(work.store, namespace_of(call), err) < 0 ? -1 : store_commit(&work, err);
-}
-
 static int create(struct grpc_call *call, const void *request, void *response, struct ct_error *err)
 {
     Cutaway__Services__Volumes__V1__CreateVolumeResponse *answer = response;
     CT_AUTO_JSON json_t *body = volume_body_from_message(request);
-    struct volume_store *store = touch(call, err) < 0 ? NULL : volumes_of(call, err);
+    struct volume_store *store = space_touch(call, err) < 0 ? NULL : volumes_of(call, err);
     bool made = false;
     CT_AUTO_JSON json_t *volume = store ? volume_ensure(store, body, &made, err) : NULL;
 
