@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 .PHONY: help demo test bench install views doctor clean
 
 help:
-	@echo 'make demo     see "start my-container" travel through a container engine (start here)'
+	@echo 'make demo     see "start my-container" travel through the six boxes, and the four stages (start here)'
 	@echo 'make test     everything that can be tested, cheap checks first'
 	@echo '              STEPS="format unit" for some of it; tools/test --list names them'
 	@echo 'make doctor   what this machine lacks, and how to get it'

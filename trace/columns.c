@@ -5,6 +5,12 @@
  */
 #include "columns.h"
 
+#include "cleanup.h"
+#include "path.h"
+
+#include <stdbool.h>
+#include <string.h>
+
 void columns_print(FILE *out, const char *text, int n)
 {
     int columns = 0;
@@ -28,4 +34,28 @@ void columns_print(FILE *out, const char *text, int n)
         (void)fputc(*c, out);
     }
     (void)fputs("…", out);
+}
+
+int columns_of(const char *text)
+{
+    int columns = 0;
+    for (const char *c = text; *c; c++) {
+        columns += ((unsigned char)*c & 0xC0) != 0x80;
+    }
+    return columns;
+}
+
+void columns_fold(FILE *out, const char *text, int n)
+{
+    int used = 0;
+
+    for (const char *word = text; *word;) {
+        CT_AUTO_FREE char *copy = ct_printf("%.*s", (int)strcspn(word, " "), word);
+        int columns = columns_of(copy);
+        bool fits = used + 1 + columns <= n;
+        (void)fprintf(out, "%s%s", used == 0 ? "" : fits ? " " : "\n", copy);
+        used = used > 0 && fits ? used + 1 + columns : columns;
+        word += strlen(copy);
+        word += strspn(word, " ");
+    }
 }

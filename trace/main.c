@@ -5,6 +5,7 @@
  * run`).
  */
 #define CT_LAYER "trace"
+#include "columns.h"
 #include "record.h"
 #include "recording.h"
 #include "renderers.h"
@@ -45,7 +46,7 @@ static void usage(FILE *out)
         "Usage:  cutaway-trace record [-o FILE] [--probe FILE] [--no-bpf] [--run DIR] [--] COMMAND "
         "[ARG...]\n"
         "        cutaway-trace show [--format=FORMAT] [--width=N] [--color=auto|always|never] "
-        "FILE\n"
+        "[--brief] FILE\n"
         "        cutaway-trace compare [--brief] [--width=N] FILE FILE...\n"
         "        cutaway-trace run [-o FILE] [--] COMMAND [ARG...]\n\n"
         "Records the path of a command through all its processes, and shows it.\n\n"
@@ -54,7 +55,8 @@ static void usage(FILE *out)
         "  compare      recordings side by side: what each has more than the one before\n"
         "  run          record, show, and say where the recording is (`cutaway trace COMMAND`)\n\n"
         "  -o FILE      where the recording goes\n"
-        "  --brief      the table alone, not the messages\n"
+        "  --brief      show: what crosses a border, which programs run, where the time goes;\n"
+        "               compare: the table alone\n"
         "  --probe FILE one more program that carries span probes\n"
         "  --no-bpf     record spans only, through a file, as without rights for BPF\n"
         "  --run DIR    without BPF: the run directory of the daemon that COMMAND asks (default\n"
@@ -103,6 +105,24 @@ static render_fn find_renderer(const char *name)
     return NULL;
 }
 
+/* Below the picture, in lines as long as the terminal's, and no longer than one likes to read. */
+static int tell_story(FILE *out, const struct model *model, const struct render_options *options,
+                      struct ct_error *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *story = open_memstream(&text, &length);
+    int result =
+        story ? render_story(story, model, options, err) : ct_fail(err, ENOMEM, "tell the story");
+
+    if (story) {
+        (void)fclose(story);
+        columns_fold(out, text, options->width < 100 ? options->width : 100);
+    }
+    free(text);
+    return result;
+}
+
 static int show(FILE *out, const char *path, const char *format,
                 const struct render_options *options, struct ct_error *err)
 {
@@ -116,7 +136,7 @@ static int show(FILE *out, const char *path, const char *format,
     int result = model ? render(out, model, options, err) : -1;
     if (result == 0 && render == render_waterfall) {
         (void)fputc('\n', out);
-        result = render_story(out, model, options, err);
+        result = tell_story(out, model, options, err);
     }
     model_free(model);
     return result;
@@ -130,14 +150,14 @@ static int tell(const struct ct_error *err)
 
 static int command_show(int argc, char **argv)
 {
-    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-                                            {"width", required_argument, NULL, 'w'},
-                                            {"color", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"width", required_argument, NULL, 'w'},
+        {"color", required_argument, NULL, 'c'},  {"brief", no_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct ct_error err = {0};
     const char *format = "waterfall", *colour = "auto";
     int width = terminal_width(), option;
+    bool brief = false;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
@@ -150,6 +170,9 @@ static int command_show(int argc, char **argv)
         case 'c':
             colour = optarg;
             break;
+        case 'b':
+            brief = true;
+            break;
         default:
             usage(option == 'h' ? stdout : stderr);
             return option == 'h' ? 0 : 125;
@@ -159,7 +182,7 @@ static int command_show(int argc, char **argv)
         usage(stderr);
         return 125;
     }
-    struct render_options how = {.width = width, .colour = wants_colour(colour)};
+    struct render_options how = {.width = width, .colour = wants_colour(colour), .brief = brief};
     return show(stdout, argv[optind], format, &how, &err) < 0 ? tell(&err) : 0;
 }
 

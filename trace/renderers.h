@@ -13,7 +13,7 @@
 struct render_options {
     int width; /* columns */
     bool colour;
-    bool brief; /* of a comparison: the table alone */
+    bool brief; /* a picture: borders, programs, long steps; a comparison: the table alone */
 };
 
 int render_waterfall(FILE *out, const struct model *model, const struct render_options *options,

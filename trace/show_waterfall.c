@@ -12,6 +12,7 @@
  */
 #define CT_LAYER "trace"
 #include "columns.h"
+#include "hops.h"
 #include "renderers.h"
 
 #include "cleanup.h"
@@ -19,6 +20,7 @@
 #include "path.h"
 #include "span.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TIME_COLUMNS  8
@@ -36,6 +38,9 @@ struct page {
     const struct model *model;
     const struct render_options *options;
     int bar; /* columns */
+    struct hop *hops;
+    size_t n_hops;
+    size_t n_left_out; /* rows, of a brief picture */
 };
 
 static double ms(int64_t ns)
@@ -84,11 +89,36 @@ static void print_row(const struct page *page, int64_t ns, int role, json_int_t 
     (void)fputc('\n', page->out);
 }
 
+/* "containerd.services.tasks.v1.Tasks/Start id=web" without the package. */
+static const char *without_package(const char *message)
+{
+    size_t length = strspn(message, "abcdefghijklmnopqrstuvwxyz0123456789.");
+    return length > 0 && message[length - 1] == '.' ? message + length : message;
+}
+
+/* A program by its own name, and its arguments. Owned. */
+static char *short_exec(const json_t *event)
+{
+    const char *file = ct_json_string(event, "file", ""), *slash = strrchr(file, '/');
+    char *text = ct_printf("exec %s", slash ? slash + 1 : file);
+    size_t i;
+    json_t *word;
+
+    json_array_foreach(json_object_get(event, "argv"), i, word)
+    {
+        CT_AUTO_FREE char *before = text;
+        text = ct_printf("%s%s%s", before, i ? " " : "", i ? json_string_value(word) : "");
+    }
+    CT_AUTO_FREE char *told = text;
+    return model_text(told);
+}
+
 static void print_span(const struct page *page, const struct model_row *row)
 {
     const struct model_span *span = row->span;
     int64_t end = span->end_ns ? span->end_ns : page->model->end_ns;
-    CT_AUTO_FREE char *message = model_text(span->message);
+    CT_AUTO_FREE char *message =
+        model_text(page->options->brief ? without_package(span->message) : span->message);
     CT_AUTO_FREE char *error = model_text(span->error);
     CT_AUTO_FREE char *text =
         span->end_ns
@@ -98,6 +128,11 @@ static void print_span(const struct page *page, const struct model_row *row)
 
     print_row(page, row->ns, row->role, span->pid, end, page->options->colour ? "▇" : "=",
               row->depth, text);
+}
+
+static bool is_exec(const json_t *event)
+{
+    return event && strcmp(ct_json_string(event, "t", ""), "exec") == 0;
 }
 
 static bool is_call(const json_t *event, const char *name)
@@ -179,7 +214,8 @@ static size_t print_event(const struct page *page, size_t i)
         return 1;
     }
     size_t times;
-    CT_AUTO_FREE char *words = model_event_text(row->event);
+    bool is_short = page->options->brief && is_exec(row->event);
+    CT_AUTO_FREE char *words = is_short ? short_exec(row->event) : model_event_text(row->event);
     size_t n = same_rows(page->model, i, words, &times);
     CT_AUTO_FREE char *often = times > 1 ? ct_printf(" (%zu times)", times) : ct_strdup("");
     CT_AUTO_FREE char *text = duration >= QUIET_WAIT_NS
@@ -189,6 +225,49 @@ static size_t print_event(const struct page *page, size_t i)
     print_row(page, row->ns, row->role, ct_json_integer(row->event, "pid", 0), row->ns + duration,
               page->options->colour ? "·" : ".", row->depth, text);
     return n;
+}
+
+/* ---- the brief picture: what crosses a border, which programs run, and where the time goes ----
+ */
+
+#define LONG_PART 50 /* the 50th part of the whole */
+
+/* A message is told once, by who answers it. */
+static bool is_span_brief(const struct page *page, const struct model_span *span)
+{
+    int64_t end = span->end_ns ? span->end_ns : page->model->end_ns;
+    bool asks = false;
+
+    for (size_t i = 0; i < page->n_hops; i++) {
+        const struct hop *hop = &page->hops[i];
+        if (hop->kind == HOP_MESSAGE && hop->span == span) {
+            return true;
+        }
+        asks = asks || (hop->kind == HOP_MESSAGE && hop->asker == span);
+    }
+    return !asks &&
+           (end - span->begin_ns) * LONG_PART >= page->model->end_ns - page->model->start_ns;
+}
+
+/* Of the kernel's part: what becomes of processes, and the two calls that make a container. */
+static bool is_event_brief(const json_t *event)
+{
+    const char *type = ct_json_string(event, "t", "");
+    const char *file = ct_json_string(event, "file", "");
+
+    if (is_exec(event)) {
+        return strncmp(file, "/proc/self/", 11) != 0 && strncmp(file, "/dev/fd/", 8) != 0;
+    }
+    return strcmp(type, "exit") == 0 || is_call(event, "pivot_root") ||
+           strstr(ct_json_string(event, "text", ""), "CLONE_NEWPID");
+}
+
+static bool is_left_out(struct page *page, const struct model_row *row)
+{
+    bool left_out = page->options->brief &&
+                    !(row->span ? is_span_brief(page, row->span) : is_event_brief(row->event));
+    page->n_left_out += left_out;
+    return left_out;
 }
 
 static void print_head(const struct page *page)
@@ -211,13 +290,17 @@ static void print_head(const struct page *page)
 /* The processes in the order they appeared, with their colours: the legend. */
 static void print_processes(const struct page *page)
 {
-    (void)fprintf(page->out, "\nprocesses:");
+    int used = fprintf(page->out, "\nprocesses:") - 1;
     for (size_t i = 0; i < page->model->n_processes; i++) {
         const struct model_process *process = &page->model->processes[i];
         CT_AUTO_FREE char *name = model_text(process->comm);
-        (void)fprintf(page->out, " %s%s[%lld]=%s%s", colour_of(page, process->pid), name,
-                      (long long)process->pid, role_text(process->role),
-                      page->options->colour ? "\033[0m" : "");
+        CT_AUTO_FREE char *text =
+            ct_printf("%s[%lld]=%s", name, (long long)process->pid, role_text(process->role));
+        int columns = 1 + columns_of(text);
+        bool fits = used + columns <= page->options->width;
+        (void)fprintf(page->out, "%s%s%s%s", fits ? " " : "\n ", colour_of(page, process->pid),
+                      text, page->options->colour ? "\033[0m" : "");
+        used = fits ? used + columns : columns;
     }
     (void)fputc('\n', page->out);
 }
@@ -230,6 +313,9 @@ static void print_foot(const struct page *page)
 
     CT_AUTO_FREE char *untold = model_untold(page->model);
 
+    if (page->n_left_out > 0) {
+        (void)fprintf(page->out, "\n(%zu rows more without --brief)\n", page->n_left_out);
+    }
     print_processes(page);
     if (!ct_json_bool(header, "kernel_events", true)) {
         CT_AUTO_FREE char *why = model_text(ct_json_string(header, "missing", ""));
@@ -258,14 +344,18 @@ int render_waterfall(FILE *out, const struct model *model, const struct render_o
                                                : bar};
     (void)err;
 
+    page.hops = hop_list(model, &page.n_hops);
     print_head(&page);
     for (size_t i = 0; i < model->n_rows;) {
-        if (model->rows[i].span) {
+        if (is_left_out(&page, &model->rows[i])) {
+            i++;
+        } else if (model->rows[i].span) {
             print_span(&page, &model->rows[i++]);
         } else {
             i += print_event(&page, i);
         }
     }
     print_foot(&page);
+    free(page.hops);
     return 0;
 }
