@@ -76,7 +76,11 @@ struct run_end {
     bool oom_killed;
     char error[256]; /* what went wrong at the end; "" */
 };
-void run_finish(struct monitor *monitor, struct run_end *ret);
+/* After the job's end, or to end it: what it printed last, how it ended, … */
+void run_see_end(struct monitor *monitor, struct run_end *ret);
+/* … and away with all that stands of the run. From then on the driver does not know the end. */
+void run_take_down(struct monitor *monitor);
+void run_finish(struct monitor *monitor, struct run_end *ret); /* both */
 /* Connects to one more network while it runs, or leaves one. request: EndpointConfig and "Network".
  */
 int run_change_network(struct monitor *monitor, bool connect, const json_t *request,
@@ -103,15 +107,24 @@ int state_running(struct container *container, pid_t pid, struct ct_error *err);
 int state_paused(struct container *container, bool paused, struct ct_error *err);
 int state_endpoints(struct container *container, json_t *endpoints, struct ct_error *err);
 int state_manually_stopped(struct container *container, struct ct_error *err);
-int state_restarting(struct container *container, const struct run_end *end, struct ct_error *err);
-int state_exited(struct container *container, const struct run_end *end, struct ct_error *err);
+/* again: it is restarting, else exited. */
+int state_ended(struct container *container, const struct run_end *end, bool again,
+                struct ct_error *err);
 /* A start that failed: the status stays what it was, Error and ExitCode say why. */
 int state_start_failed(struct container *container, const struct ct_error *cause,
                        struct ct_error *err);
 int state_health(struct container *container, json_t *health, struct ct_error *err);
-/* A state that the disk refused is kept in RUN/<id> until it fits; this puts it in its place. */
-int state_recover(struct container *container, struct ct_error *err);
+void state_forget_run(struct container *container); /* nothing of it is left; saves nothing */
+
+/*
+ * How a run ended stands in RUN/<id> while the record cannot say so yet: because the run is still
+ * to be taken down (state_foretell_end), or because the disk is full (state_keep_aside).
+ */
+void state_foretell_end(const struct container *container, const struct run_end *end, bool again);
 void state_keep_aside(struct container *container);
+void state_forget_aside(const struct container *container);
+/* true: the record, which called the run running, now is what stood there. Saves nothing. */
+bool state_recover(struct container *container);
 /* The id of this boot of the machine: "" when the kernel does not say. */
 const char *boot_id(char buffer[static 64]);
 

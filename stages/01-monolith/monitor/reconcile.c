@@ -80,16 +80,31 @@ static int record_end(const struct places *places, struct container *container,
         return -1;
     }
     if (!ran) { /* a start that was killed half way */
-        (void)json_object_del(container->state, "Job");
-        (void)json_object_del(container->state, "Endpoints");
+        state_forget_run(container);
         return container_save_state(container, err);
     }
-    if (state_exited(container, &end, err) < 0) {
+    if (state_ended(container, &end, false, err) < 0) {
         return -1;
     }
     if (!between_runs) {
         tell_die(places, container, end.exit_code);
     }
+    return 0;
+}
+
+/* An end that was seen, by one who was killed before he had removed the run and recorded it. */
+static int clean_end(const struct places *places, struct container *container, struct ct_error *err)
+{
+    end_job(container);
+    if (run_clean_up(places, container, err) < 0) {
+        return -1;
+    }
+    state_forget_run(container);
+    if (container_save_state(container, err) < 0) {
+        return -1;
+    }
+    state_forget_aside(container);
+    tell_die(places, container, (int)ct_json_integer(container->state, "ExitCode", 0));
     return 0;
 }
 
@@ -140,7 +155,7 @@ static int reconcile(const struct monitor_paths *paths, struct container *contai
     if (places_open(&places, paths->root, paths->run, err) < 0) {
         return -1;
     }
-    int result = state_recover(container, err);
+    int result = state_recover(container) ? clean_end(&places, container, err) : 0;
     if (result == 0 && !is_true(container)) {
         int taken = adopted(paths, container, err);
         result = taken == 0 ? record_end(&places, container, err) : taken < 0 ? -1 : 0;

@@ -432,8 +432,8 @@ static int unmount_rootfs(const struct container *container, struct ct_error *er
     return snapshot_unmount(target, err);
 }
 
-/* Takes the run down, whatever of it stands. Warnings instead of errors: it goes on to the end. */
-static void take_down(struct monitor *monitor)
+/* Warnings instead of errors: it goes on to the end. */
+void run_take_down(struct monitor *monitor)
 {
     struct ct_error err = {0};
     char line[400];
@@ -471,7 +471,7 @@ int run_start(struct monitor *monitor, const struct streams_client *clients, siz
         struct ct_error ignored = {0}; /* err keeps the first cause */
         (void)exec_kill_all(monitor->job, &ignored);
     }
-    take_down(monitor);
+    run_take_down(monitor);
     streams_free(monitor->streams);
     monitor->streams = NULL;
     return -1;
@@ -565,7 +565,7 @@ static void note_error(struct run_end *end, const struct ct_error *err)
     (void)ct_error_render(err, end->error, sizeof(end->error));
 }
 
-void run_finish(struct monitor *monitor, struct run_end *ret)
+void run_see_end(struct monitor *monitor, struct run_end *ret)
 {
     CT_SPAN(NULL, CT_ROLE_MONITOR, CT_STEP_CLEANUP, "end of %.12s", monitor->container->id);
     struct ct_error err = {0};
@@ -589,7 +589,12 @@ void run_finish(struct monitor *monitor, struct run_end *ret)
         ret->exit_code = err.kind == CT_UNREACHABLE ? 137 : 255;
         note_error(ret, &err);
     }
-    take_down(monitor);
+}
+
+void run_finish(struct monitor *monitor, struct run_end *ret)
+{
+    run_see_end(monitor, ret);
+    run_take_down(monitor);
 }
 
 int run_clean_up(const struct places *places, struct container *container, struct ct_error *err)

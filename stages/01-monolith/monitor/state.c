@@ -100,35 +100,34 @@ int state_manually_stopped(struct container *container, struct ct_error *err)
     return save(container, "that it is being stopped", err);
 }
 
-/* Nothing of a run is left. */
-static void set_ended(json_t *state, const struct run_end *end)
+static void set_end(json_t *state, const struct run_end *end, bool again)
 {
     ct_json_set(state, "Pid", json_integer(0));
     ct_json_set(state, "ExitCode", json_integer(end->exit_code));
     ct_json_set_string(state, "Error", end->error);
     ct_json_set(state, "OOMKilled", json_boolean(end->oom_killed));
     set_now(state, "FinishedAt");
-    (void)json_object_del(state, "Job");
-    (void)json_object_del(state, "Endpoints");
+    if (again) {
+        json_int_t count = ct_json_integer(state, "RestartCount", 0);
+        set_status(state, "restarting");
+        ct_json_set(state, "RestartCount", json_integer(count + 1));
+    } else {
+        set_status(state, "exited");
+        ct_json_set(state, "MonitorPid", json_integer(0));
+    }
 }
 
-int state_restarting(struct container *container, const struct run_end *end, struct ct_error *err)
+void state_forget_run(struct container *container)
 {
-    json_t *state = container->state;
-
-    set_ended(state, end);
-    set_status(state, "restarting");
-    ct_json_set(state, "RestartCount", json_integer(ct_json_integer(state, "RestartCount", 0) + 1));
-    return save(container, "its end", err);
+    (void)json_object_del(container->state, "Job");
+    (void)json_object_del(container->state, "Endpoints");
 }
 
-int state_exited(struct container *container, const struct run_end *end, struct ct_error *err)
+int state_ended(struct container *container, const struct run_end *end, bool again,
+                struct ct_error *err)
 {
-    json_t *state = container->state;
-
-    set_ended(state, end);
-    set_status(state, "exited");
-    ct_json_set(state, "MonitorPid", json_integer(0));
+    set_end(container->state, end, again);
+    state_forget_run(container);
     return save(container, "its end", err);
 }
 
@@ -148,8 +147,7 @@ int state_start_failed(struct container *container, const struct ct_error *cause
     ct_json_set(state, "ExitCode", json_integer(exit_code_of(cause)));
     ct_json_set(state, "Pid", json_integer(0));
     ct_json_set(state, "MonitorPid", json_integer(0));
-    (void)json_object_del(state, "Job");
-    (void)json_object_del(state, "Endpoints");
+    state_forget_run(container);
     if (was_restarting || container_is_running(container)) {
         set_status(state, "exited");
         set_now(state, "FinishedAt");
@@ -167,34 +165,49 @@ int state_health(struct container *container, json_t *health, struct ct_error *e
     return save(container, "its health", err);
 }
 
-void state_keep_aside(struct container *container)
+static void keep_aside(const struct container *container, const json_t *state)
 {
     struct ct_error err = {0};
     char line[400];
 
-    if (ct_json_save_at(container->run_fd, ASIDE, container->state, &err) < 0) {
+    if (ct_json_save_run_at(container->run_fd, ASIDE, state, &err) < 0) {
         ct_warn("keep the state of %.12s: %s", container->id,
                 ct_error_render(&err, line, sizeof(line)));
     }
 }
 
-int state_recover(struct container *container, struct ct_error *err)
+void state_keep_aside(struct container *container)
+{
+    keep_aside(container, container->state);
+}
+
+void state_foretell_end(const struct container *container, const struct run_end *end, bool again)
+{
+    CT_AUTO_JSON json_t *state = json_deep_copy(container->state);
+
+    if (state) { /* out of memory: who comes after a kill will not know how it ended */
+        set_end(state, end, again);
+        keep_aside(container, state);
+    }
+}
+
+void state_forget_aside(const struct container *container)
+{
+    (void)unlinkat(container->run_fd, ASIDE, 0); /* most often there is none */
+}
+
+bool state_recover(struct container *container)
 {
     struct ct_error none = {0};
     CT_AUTO_JSON json_t *aside = ct_json_load_at(container->run_fd, ASIDE, &none);
     const char *started = ct_json_string(container->state, "StartedAt", "");
 
     /* Only the end of the very run that the record still calls running. */
-    if (aside && strcmp(ct_json_string(aside, "StartedAt", ""), started) == 0 &&
-        container_is_running(container)) {
-        json_decref(container->state);
-        container->state = json_incref(aside);
-        if (container_save_state(container, err) < 0) {
-            return -1;
-        }
+    if (!aside || strcmp(ct_json_string(aside, "StartedAt", ""), started) != 0 ||
+        !container_is_running(container)) {
+        return false;
     }
-    if (none.kind != CT_NOT_FOUND) {
-        (void)unlinkat(container->run_fd, ASIDE, 0);
-    }
-    return 0;
+    json_decref(container->state);
+    container->state = json_incref(aside);
+    return true;
 }

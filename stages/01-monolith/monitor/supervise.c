@@ -109,8 +109,7 @@ static void record_again(void *context)
     struct run_end end = {
         .exit_code = (int)ct_json_integer(monitor->container->state, "ExitCode", 0),
         .oom_killed = ct_json_bool(monitor->container->state, "OOMKilled", false)};
-    struct ct_error ignored = {0};
-    (void)state_recover(monitor->container, &ignored); /* the copy aside is no longer wanted */
+    state_forget_aside(monitor->container);
     tell_end(monitor, &end);
     leave(monitor);
 }
@@ -120,11 +119,12 @@ static void end_for_good(struct monitor *monitor, const struct run_end *end)
     struct ct_error err = {0};
     char line[400];
 
-    if (state_exited(monitor->container, end, &err) < 0) {
+    if (state_ended(monitor->container, end, false, &err) < 0) {
         ct_warn("%s", ct_error_render(&err, line, sizeof(line)));
         record_again(monitor);
         return;
     }
+    state_forget_aside(monitor->container);
     tell_end(monitor, end);
     leave(monitor);
 }
@@ -168,13 +168,17 @@ static void job_ended(void *context, uint32_t events)
 
     health_end(monitor);
     loop_disarm(&monitor->kill_timer);
-    run_finish(monitor, &end);
+    run_see_end(monitor, &end);
     reload_config(monitor->container); /* the policy may have been changed */
     int64_t delay_ns = restart_delay(monitor, end.exit_code);
-    if (delay_ns < 0 || state_restarting(monitor->container, &end, &err) < 0) {
+    /* Once the job is deleted nobody else knows how it ended, and the record is not true before. */
+    state_foretell_end(monitor->container, &end, delay_ns >= 0);
+    run_take_down(monitor);
+    if (delay_ns < 0 || state_ended(monitor->container, &end, true, &err) < 0) {
         end_for_good(monitor, &end);
         return;
     }
+    state_forget_aside(monitor->container);
     tell_end(monitor, &end);
     streams_free(monitor->streams);
     monitor->streams = NULL;
@@ -193,7 +197,7 @@ static void call_off(struct monitor *monitor)
     struct ct_error err = {0};
 
     loop_disarm(&monitor->restart_timer);
-    if (state_exited(monitor->container, &end, &err) < 0) {
+    if (state_ended(monitor->container, &end, false, &err) < 0) {
         record_again(monitor);
         return;
     }
