@@ -25,28 +25,27 @@ static int shut_down(struct task *task, struct ct_error *err)
     return shim_ask(task, "Shutdown", &request, SHUTDOWN_MS, -1, NULL, err);
 }
 
-/*
- * The task is deleted in the shim; now the shim itself. One that several tasks share stays. When it
- * does not go, or did not answer, its program cleans up after it.
- */
-static void end_shim(struct task *task)
+/* Whether the shim is gone, or stays because other tasks share it. */
+static bool leave_shim(struct task *task)
 {
     struct ct_error err = {0};
-    Containerd__Task__V2__DeleteResponse *response = NULL;
     struct pollfd end = {.fd = task->watch_fd, .events = POLLIN};
     bool shared = task_shares_shim(task);
     bool asked = shut_down(task, &err) == 0 || err.kind == CT_UNREACHABLE;
 
-    if (!shared && (!asked || task->watch_fd < 0 || poll(&end, 1, SHUTDOWN_MS) != 1)) {
-        ct_error_clear(&err);
-        if (shim_delete(task, &response, &err) < 0) {
-            ct_warn("the shim of '%s' did not clean up: %s", task->id, err.frame[0].what);
-        } else {
-            containerd__task__v2__delete_response__free_unpacked(response, NULL);
-        }
+    return shared || (asked && task->watch_fd >= 0 && poll(&end, 1, SHUTDOWN_MS) == 1);
+}
+
+static void run_delete(struct task *task)
+{
+    struct ct_error err = {0};
+    Containerd__Task__V2__DeleteResponse *response = NULL;
+
+    if (shim_delete(task, &response, &err) < 0) {
+        ct_warn("the shim of '%s' did not clean up: %s", task->id, err.frame[0].what);
+    } else {
+        containerd__task__v2__delete_response__free_unpacked(response, NULL);
     }
-    bundle_remove(task);
-    task_drop(task);
 }
 
 static void publish_end(struct task *task, const Containerd__Task__V2__DeleteResponse *response)
@@ -146,7 +145,12 @@ static int create_in_shim(struct task *task, const struct task_wanted *wanted, i
     return 0;
 }
 
-/* Takes everything back that start_shim() and create_in_shim() did, and keeps the first error. */
+/*
+ * Takes everything back that start_shim() and create_in_shim() did, and keeps the first error. The
+ * shim may have been in the middle of it: then it has killed the runtime, which may have made half
+ * a container or a whole one, so its program cleans up behind. And it may read our Delete before
+ * the Create, which came over another connection: then it is asked once more.
+ */
 static void undo_create(struct task *task)
 {
     Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
@@ -162,7 +166,15 @@ static void undo_create(struct task *task)
     }
     request.id = task->id;
     (void)shim_ask(task, "Delete", &request, CLEAN_MS, -1, NULL, &ignored);
-    end_shim(task);
+    bool gone = leave_shim(task);
+    run_delete(task);
+    if (!gone) {
+        ct_error_clear(&ignored);
+        (void)shim_ask(task, "Delete", &request, CLEAN_MS, -1, NULL, &ignored);
+        (void)leave_shim(task);
+    }
+    bundle_remove(task);
+    task_drop(task);
 }
 
 static int check_wanted(const struct task_wanted *wanted, struct ct_error *err)
@@ -210,7 +222,11 @@ int task_delete(struct task *task, int cancel_fd,
     ret->exited_at = timestamp_copy(response->exited_at, pool);
     protobuf_c_message_free_unpacked(answer, NULL);
     if (task_leave(task)) {
-        end_shim(task);
+        if (!leave_shim(task)) { /* it does not go, or did not answer */
+            run_delete(task);
+        }
+        bundle_remove(task);
+        task_drop(task);
     }
     return 0;
 }
