@@ -339,7 +339,10 @@ static void print_missing(const struct table *table, size_t which)
                       table->names[which]);
     }
     if (*untold) {
-        (void)fprintf(table->out, "  (not recorded in %s: %s)\n", table->names[which], untold);
+        CT_AUTO_FREE char *line =
+            ct_printf("(not recorded in %s: %s)", table->names[which], untold);
+        columns_fold(table->out, line, table->width);
+        (void)fputc('\n', table->out);
     }
 }
 

@@ -8,22 +8,11 @@
 #include "span.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static const struct model_span *parent_of(const struct model *model, const struct model_span *span)
-{
-    for (size_t i = 0; i < model->n_spans; i++) {
-        if (strcmp(model->spans[i].id, span->parent) == 0) {
-            return &model->spans[i];
-        }
-    }
-    return NULL;
-}
 
 /* False: the span begins on its own side of every border. */
 static bool hop_of_span(const struct model *model, const struct model_span *span, struct hop *ret)
 {
-    const struct model_span *parent = parent_of(model, span);
+    const struct model_span *parent = model_parent(model, span);
 
     if (!parent || parent->role < 0 || span->role < 0) {
         return false;

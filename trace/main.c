@@ -36,6 +36,9 @@ static const struct {
     {"story", render_story, "one paragraph in words"},
     {"html", render_html, "a page for the browser, which loads nothing: time line and sequence"},
     {"chrome", render_chrome, "JSON for the Perfetto UI and chrome://tracing"},
+    {"otlp", render_otlp, "JSON for OpenTelemetry: Jaeger and others"},
+    {"mermaid", render_mermaid, "a sequence diagram as text, for a pull request or a lesson"},
+    {"folded", render_folded, "stacks of spans with their own microseconds, for a flame graph"},
     {"jsonl", render_jsonl, "the recording itself, in the order of time"},
 };
 

@@ -478,9 +478,14 @@ char *model_event_text(const json_t *event)
     return safe(ct_printf("waited for %s", ct_json_string(event, "reason", "")));
 }
 
+const struct model_span *model_parent(const struct model *model, const struct model_span *span)
+{
+    return find_span(model, span->parent);
+}
+
 const struct model_span *model_sender(const struct model *model, const struct model_span *span)
 {
-    const struct model_span *parent = find_span(model, span->parent);
+    const struct model_span *parent = model_parent(model, span);
 
     if (!parent || parent->pid == span->pid || span->in_fork) {
         return NULL;

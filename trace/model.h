@@ -83,6 +83,8 @@ char *model_event_text(const json_t *event);
 /* Text of strangers for people: control characters become '?', ids of 64 digits are cut to 12.
  * Owned. */
 char *model_text(const char *text);
+/* The span around this one, in its own process or in another; NULL: the outermost. */
+const struct model_span *model_parent(const struct model *model, const struct model_span *span);
 /* The container's first instruction: the first exec inside, init's or the program's. NULL: none. */
 const struct model_row *model_first_instruction(const struct model *model);
 /* A role that was asked and left no trace: its row is not recorded. */

@@ -24,6 +24,12 @@ int render_html(FILE *out, const struct model *model, const struct render_option
                 struct ct_error *err);
 int render_chrome(FILE *out, const struct model *model, const struct render_options *options,
                   struct ct_error *err);
+int render_otlp(FILE *out, const struct model *model, const struct render_options *options,
+                struct ct_error *err);
+int render_mermaid(FILE *out, const struct model *model, const struct render_options *options,
+                   struct ct_error *err);
+int render_folded(FILE *out, const struct model *model, const struct render_options *options,
+                  struct ct_error *err);
 int render_jsonl(FILE *out, const struct model *model, const struct render_options *options,
                  struct ct_error *err);
 

@@ -58,16 +58,6 @@ static json_int_t index_of_span(const struct page *page, const struct model_span
     return span ? span - page->model->spans : -1;
 }
 
-static const struct model_span *span_of_id(const struct page *page, const char *id)
-{
-    for (size_t i = 0; i < page->model->n_spans; i++) {
-        if (strcmp(page->model->spans[i].id, id) == 0) {
-            return &page->model->spans[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- the parts of the document -------------------------------------------------------------- */
 
 static bool has_rows(const struct model *model, int role)
@@ -136,7 +126,7 @@ static json_t *make_spans(const struct page *page)
         set_integer(item, "role", row_of(page, span->role));
         set_integer(item, "process", index_of_process(page, span->pid));
         set_integer(item, "thread", span->tid);
-        set_integer(item, "parent", index_of_span(page, span_of_id(page, span->parent)));
+        set_integer(item, "parent", index_of_span(page, model_parent(page->model, span)));
         set_integer(item, "begin", us(page, span->begin_ns));
         set_integer(item, "end", span->end_ns ? us(page, span->end_ns) : -1);
         set_text(item, "step", span->step);

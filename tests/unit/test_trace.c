@@ -3,21 +3,16 @@
  */
 #define CT_LAYER "test"
 #include "columns.h"
-#include "hops.h"
 #include "recording.h"
 #include "renderers.h"
+#include "trace_models.h"
 
 #include "cleanup.h"
 #include "json.h"
 #include "path.h"
 #include "span.h"
 
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -46,55 +41,14 @@ static const char recording[] =
     "\"error\":\"mount it\"}\n"
     "{\"t\":\"footer\",\"ns\":9900000,\"exit_code\":1,\"lost\":3}\n";
 
-/* The text as a file that has no name. */
-static json_t *read_text(const char *text, struct ct_error *err)
-{
-    CT_AUTO_CLOSE int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    char path[32];
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    return recording_read(ct_fd_path(fd, path), err);
-}
-
-static struct model *model_of(const char *text)
-{
-    struct ct_error err = {0};
-    json_t *lines = read_text(text, &err);
-    assert_non_null(lines);
-    struct model *model = model_new(lines, &err);
-    assert_non_null(model);
-    return model;
-}
-
-/* The same with ' for ", which reads better in C. */
-static struct model *model_of_quoted(const char *text)
-{
-    CT_AUTO_FREE char *copy = ct_strdup(text);
-    for (char *c = copy; *c; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    return model_of(copy);
-}
-
 static struct model *read_model(void)
 {
     return model_of(recording);
 }
 
-typedef int (*render_fn)(FILE *, const struct model *, const struct render_options *,
-                         struct ct_error *);
-
 static char *render(render_fn fn, int width)
 {
-    struct model *model = read_model();
-    struct render_options options = {.width = width};
-    struct ct_error err = {0};
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    assert_int_equal(fn(out, model, &options, &err), 0);
-    (void)fclose(out);
-    model_free(model);
-    return text;
+    return text_of(fn, read_model(), &(struct render_options){.width = width});
 }
 
 static void processes_get_the_role_of_what_they_do(void **state)
@@ -211,21 +165,6 @@ static void no_control_character_of_a_stranger_reaches_the_terminal(void **state
 
     assert_null(strchr(text, '\033'));
     assert_non_null(strstr(text, "evil?[2J"));
-}
-
-/* Takes the text apart. */
-static void assert_width(char *text, size_t width)
-{
-    char *position = NULL;
-
-    for (char *line = strtok_r(text, "\n", &position); line;
-         line = strtok_r(NULL, "\n", &position)) {
-        size_t columns = 0;
-        for (const char *c = line; *c; c++) {
-            columns += ((unsigned char)*c & 0xC0) != 0x80;
-        }
-        assert_in_range(columns, 0, width);
-    }
 }
 
 static void lines_fit_the_width(void **state)
@@ -405,73 +344,6 @@ static void rows_of_whoever_did_not_answer_are_said_to_be_not_recorded(void **st
     }
 }
 
-/* One process (stage 01) and the same with a message (stage 02): the daemon's 20 executes an LXC.
- */
-static const char one_process[] =
-    "{'t':'header','version':1,'ns':1000,'command':['x'],'kernel_events':true}\n"
-    "{'t':'exec','ns':1000000,'pid':10,'file':'/b/x','level':0,'calls':0}\n"
-    "{'t':'begin','ns':2000000,'pid':10,'id':'1','role':'client','step':'command'}\n"
-    "{'t':'begin','ns':3000000,'pid':10,'id':'2','parent':'1','role':'engine','step':'start'}\n"
-    "{'t':'end','ns':4000000,'pid':10,'id':'2'}\n"
-    "{'t':'end','ns':5000000,'pid':10,'id':'1'}\n"
-    "{'t':'calls','ns':6000000,'pid':10,'count':5}\n";
-static const char two_processes[] =
-    "{'t':'header','version':1,'ns':1000,'command':['x'],'kernel_events':true}\n"
-    "{'t':'exec','ns':1000000,'pid':10,'file':'/b/x','level':0,'calls':0}\n"
-    "{'t':'begin','ns':2000000,'pid':10,'id':'1','role':'client','step':'request'}\n"
-    "{'t':'begin','ns':3000000,'pid':20,'id':'2','parent':'1','role':'engine','step':'reply',"
-    "'msg':'POST /containers/0123456789abcdef/start/and/a/path/that/is/too/long/for/eighty'}\n"
-    "{'t':'begin','ns':3100000,'pid':20,'id':'3','parent':'1','role':'engine','step':'reply'}\n"
-    "{'t':'fork','ns':3200000,'pid':20,'child':21}\n"
-    "{'t':'exec','ns':3300000,'pid':21,'file':'/b/lxc-start','level':0,'calls':7}\n"
-    "{'t':'end','ns':6000000,'pid':10,'id':'1'}\n"
-    "{'t':'calls','ns':7000000,'pid':21,'count':10}\n";
-
-static void a_border_is_a_call_a_message_or_an_exec(void **state)
-{
-    (void)state;
-    struct model *first = model_of_quoted(one_process), *second = model_of_quoted(two_processes);
-    struct hop_table one, two;
-
-    hop_count(first, &one);
-    hop_count(second, &two);
-
-    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_CALL], 1);
-    assert_int_equal(one.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_MESSAGE], 0);
-    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_CALL], 0);
-    assert_int_equal(two.at[CT_ROLE_CLIENT][CT_ROLE_ENGINE][HOP_MESSAGE], 1); /* the first of two */
-    assert_int_equal(two.at[CT_ROLE_ENGINE][CT_ROLE_LXC][HOP_EXEC], 1);
-    assert_int_equal(second->calls[CT_ROLE_ENGINE], 7); /* before the exec … */
-    assert_int_equal(second->calls[CT_ROLE_LXC], 3);    /* … and behind it */
-    model_free(first);
-    model_free(second);
-}
-
-static void a_comparison_of_four_fits_eighty_columns(void **state)
-{
-    (void)state;
-    struct model *first = model_of_quoted(one_process), *second = model_of_quoted(two_processes);
-    const struct model *models[] = {first, second, first, second};
-    const char *const names[] = {"01-monolith", "02-split-client", "03", "04"};
-    const struct render_options options = {.width = 80};
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-
-    render_comparison(out, models, names, 4, &options);
-    (void)fclose(out);
-    CT_AUTO_FREE char *whole = ct_strdup(text);
-    assert_width(text, 80);
-    assert_non_null(strstr(whole, "  client -> engine      call          1 message     call"));
-    assert_non_null(strstr(whole, "  engine -> lxc         -             exec          -"));
-    assert_non_null(strstr(whole, "the command took, ms    3.0           5.0 +2.0      3.0 -2.0"));
-    assert_non_null(strstr(whole, "system calls            5             10 +5         5 -5"));
-    assert_non_null(strstr(whole, "\nnew messages in 03:\n  none\n"));
-    free(text);
-    model_free(first);
-    model_free(second);
-}
-
 static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
 {
     (void)state;
@@ -492,39 +364,6 @@ static void the_chrome_trace_is_json_with_names_slices_and_arrows(void **state)
     assert_int_equal(slices, 3); /* two spans, one call */
     assert_int_equal(arrows, 2);
     assert_int_equal(names, 3);
-}
-
-/* A message may contain what ends a script, or begins one. */
-static void the_page_has_its_data_as_json_that_no_text_can_leave(void **state)
-{
-    (void)state;
-    struct model *model = model_of_quoted(
-        "{'t':'header','version':1,'ns':1000,'command':['x','</script><b>'],'kernel_events':true}\n"
-        "{'t':'begin','ns':1000000,'pid':10,'id':'1','role':'client','step':'request',"
-        "'msg':'<!--<script>@SCRIPT@ & \\u2028'}\n"
-        "{'t':'begin','ns':2000000,'pid':20,'id':'2','parent':'1','role':'engine','step':'reply'}"
-        "\n");
-    const struct render_options options = {.width = 80};
-    struct ct_error err = {0};
-    char *page = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&page, &length);
-
-    assert_int_equal(render_html(out, model, &options, &err), 0);
-    (void)fclose(out);
-    model_free(model);
-
-    char *begin = strstr(page, "id=\"data\">") + strlen("id=\"data\">"), *end = strchr(begin, '<');
-    assert_memory_equal(end, "</script>", strlen("</script>"));
-    CT_AUTO_JSON json_t *data = ct_json_parse(begin, (size_t)(end - begin), &err);
-    const json_t *span = json_array_get(json_object_get(data, "spans"), 0);
-    const json_t *hop = json_array_get(json_object_get(data, "hops"), 0);
-    assert_string_equal(ct_json_string(data, "command", ""), "x </script><b>");
-    assert_string_equal(ct_json_string(span, "message", ""), "<!--<script>@SCRIPT@ & \u2028");
-    assert_string_equal(ct_json_string(hop, "kind", ""), "message");
-    assert_int_equal(ct_json_integer(hop, "asker", -1), 0);
-    assert_int_equal(ct_json_integer(hop, "span", -1), 1);
-    free(page);
 }
 
 static void a_foreign_or_broken_file_is_refused_with_its_line(void **state)
@@ -561,10 +400,7 @@ int main(void)
         cmocka_unit_test(rows_of_whoever_did_not_answer_are_said_to_be_not_recorded),
         cmocka_unit_test(a_paragraph_is_folded_between_words),
         cmocka_unit_test(the_brief_picture_has_borders_programs_and_long_steps),
-        cmocka_unit_test(a_border_is_a_call_a_message_or_an_exec),
-        cmocka_unit_test(a_comparison_of_four_fits_eighty_columns),
         cmocka_unit_test(the_chrome_trace_is_json_with_names_slices_and_arrows),
-        cmocka_unit_test(the_page_has_its_data_as_json_that_no_text_can_leave),
         cmocka_unit_test(a_foreign_or_broken_file_is_refused_with_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
