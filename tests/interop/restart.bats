@@ -107,6 +107,22 @@ n_monitors() { grep -lx monitor "/proc/$DAEMON"/task/*/comm 2>/dev/null | wc -l;
   assert_equal "$(inspect web Status) $(inspect web ExitCode)" "exited 137"
 }
 
+@test "the daemon killed at any moment of a start: it runs and obeys, or it can be started" {
+  cutaway create --name web busybox sleep 1000
+  local delay
+  for delay in 0 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1; do
+    "${CUTAWAY[@]}" start web >/dev/null 2>&1 3>&- &
+    sleep "$delay"
+    kill_daemon
+    wait $! || true
+    start_daemon
+    run -0 cutaway start web
+    run -0 cutaway exec web echo here
+    assert_output here
+    run -0 cutaway stop -t 0 web
+  done
+}
+
 @test "the daemon killed: health checks go on" {
   cutaway run -d --name web --health-cmd 'test -e /well' --health-interval 0.1s --health-retries 1 busybox sleep 1000
   retry 10 is web Health.Status unhealthy
