@@ -238,8 +238,8 @@ END
   assert_line --regexp '^processes +[0-9]+ +[0-9]+ \+[1-9][0-9]*'
   assert_line --regexp '^system calls +[0-9]+ +[0-9]+ \+[1-9][0-9]*'
   assert_line --regexp "^  client -> engine +$([ "$STAGE" = 01 ] && echo call || echo '[0-9]+ messages?') "
-  # A thread is no message.
-  if [ "$STAGE" != 04 ]; then assert_line --regexp '^  engine -> monitor +- +1 message'; fi
+  # To start a thread is no message.
+  assert_line --regexp "^  engine -> monitor +- +$([ "$STAGE" = 04 ] && echo call || echo '1 message')"
   assert_line --regexp '^From a to b: \+[1-9][0-9]* processes, \+[1-9][0-9]* messages, .* system calls,'
   run -125 trace compare "$HOME_OF_TEST/a"
 }

@@ -94,6 +94,24 @@ n_monitors() { grep -lx monitor "/proc/$DAEMON"/task/*/comm 2>/dev/null | wc -l;
   retry 20 exec_is "$running" "false 6"
 }
 
+@test "the daemon killed again and again while a container floods its log: each line is there once, in order" {
+  cutaway run -d --name web busybox sh -c 'i=0; while [ ! -e /stop ]; do i=$((i+1)); echo $i; done; echo -n without; sleep 0.5; echo " end"; exit 6'
+  for _ in 1 2 3 4 5 6 7 8; do
+    kill_daemon
+    start_daemon
+  done
+  cutaway exec web touch /stop
+  kill_daemon # and in the middle of a line
+  start_daemon
+  run -0 timeout 20 "${CUTAWAY[@]}" wait web
+  assert_output 6
+  cutaway logs web >"$HOME_OF_TEST/lines"
+  assert_equal "$(tail -n 1 "$HOME_OF_TEST/lines")" "without end"
+  sed -i '$d' "$HOME_OF_TEST/lines"
+  assert [ "$(wc -l <"$HOME_OF_TEST/lines")" -gt 1000 ]
+  seq "$(wc -l <"$HOME_OF_TEST/lines")" | cmp - "$HOME_OF_TEST/lines"
+}
+
 @test "the daemon killed while it stops a container: the program decides, and the next stop is heard" {
   cutaway run -d --name web --restart always busybox sh -c 'trap "echo asked" TERM; while :; do sleep 0.05; done'
   "${CUTAWAY[@]}" stop -t 60 web >/dev/null 2>&1 3>&- &

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A line of the program's that is longer is kept in pieces, as Docker does. */
+#define LOG_PIECE_BYTES 16384
+
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
 
 /* Refuses (CT_INVALID / CT_UNSUPPORTED) what HostConfig.LogConfig asks for and we cannot: at create
@@ -43,6 +46,25 @@ int log_writer_close(struct log_writer *writer, struct ct_error *err);
  * Borrowed until the next log_write(); *ret_length may be 0. */
 const void *log_unfinished(const struct log_writer *writer, enum log_stream stream,
                            size_t *ret_length);
+
+/*
+ * For who writes down how far a log has come, so that another writer goes on there after a kill.
+ *
+ * log_mark: where it ends now. log_go_back: takes back what came behind a mark; nothing, when the
+ * log was rotated since. log_unfinished_since: when that line began. log_resume: a new writer is in
+ * the middle of this line. log_writer_release: closes, and leaves unfinished lines to who resumes
+ * them.
+ */
+struct log_mark {
+    uint64_t file; /* its inode */
+    int64_t bytes;
+};
+struct log_mark log_mark(const struct log_writer *writer);
+int log_go_back(struct log_writer *writer, struct log_mark mark, struct ct_error *err);
+int64_t log_unfinished_since(const struct log_writer *writer, enum log_stream stream);
+int log_resume(struct log_writer *writer, enum log_stream stream, const void *bytes, size_t length,
+               int64_t since_ns, struct ct_error *err);
+void log_writer_release(struct log_writer *writer);
 
 /* timestamps: "2026-11-24T00:45:15.726000001Z " before each line; details: its attributes,
  * "a=1,b=x+y ", escaped as in a URL's query and sorted. */

@@ -14,8 +14,6 @@ struct log_options {
     int max_files;
 };
 
-/* A line of the program's that is longer is kept in pieces, as Docker does. */
-#define LOG_PIECE_BYTES 16384
 /* "attrs", as text; more is refused when the container is created. */
 #define LOG_ATTRIBUTES_MAX_BYTES 65536
 /* The longest entry: a piece whose every byte is escaped, and the fields around it. */

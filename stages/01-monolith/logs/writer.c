@@ -37,6 +37,7 @@ struct log_writer {
     char *path;
     int fd;
     int64_t size_bytes;
+    uint64_t inode;
     struct unfinished streams[3]; /* by enum log_stream */
     int64_t told_ns;
     unsigned long long lost_bytes;
@@ -51,6 +52,7 @@ static int open_log(struct log_writer *writer, struct ct_error *err)
         return ct_fail(err, errno, "open log '%s'", writer->path);
     }
     writer->size_bytes = status.st_size;
+    writer->inode = status.st_ino;
     return 0;
 }
 
@@ -168,6 +170,14 @@ static int flush(struct log_writer *writer, enum log_stream stream, struct ct_er
     return write_entry(writer, stream, line->bytes, length, line->since_ns, err);
 }
 
+static int make_room(struct log_writer *writer, enum log_stream stream)
+{
+    struct unfinished *line = &writer->streams[stream];
+
+    line->bytes = line->bytes ? line->bytes : malloc(LOG_PIECE_BYTES);
+    return line->bytes ? 0 : -1;
+}
+
 /* Adds a piece without a newline in it (but perhaps one at its end) to the stream's line. */
 static int add(struct log_writer *writer, enum log_stream stream, const char *bytes, size_t length,
                struct ct_error *err)
@@ -175,12 +185,9 @@ static int add(struct log_writer *writer, enum log_stream stream, const char *by
     struct unfinished *line = &writer->streams[stream];
     int result = 0;
 
-    if (!line->bytes) {
-        line->bytes = malloc(LOG_PIECE_BYTES);
-        if (!line->bytes) {
-            errno = ENOMEM;
-            return lose(writer, length, err);
-        }
+    if (make_room(writer, stream) < 0) {
+        errno = ENOMEM;
+        return lose(writer, length, err);
     }
     while (length > 0) {
         size_t room = LOG_PIECE_BYTES - line->length;
@@ -228,18 +235,70 @@ const void *log_unfinished(const struct log_writer *writer, enum log_stream stre
 int log_writer_close(struct log_writer *writer, struct ct_error *err)
 {
     int result = 0;
-    if (!writer) {
-        return 0;
-    }
-    for (int stream = LOG_STDOUT; stream <= LOG_STDERR; stream++) {
+
+    for (int stream = LOG_STDOUT; writer && stream <= LOG_STDERR; stream++) {
         if (writer->streams[stream].length > 0 && flush(writer, (enum log_stream)stream, err) < 0) {
             result = -1;
         }
+    }
+    log_writer_release(writer);
+    return result;
+}
+
+void log_writer_release(struct log_writer *writer)
+{
+    if (!writer) {
+        return;
+    }
+    for (int stream = LOG_STDOUT; stream <= LOG_STDERR; stream++) {
         free(writer->streams[stream].bytes);
     }
     ct_cleanup_close(&writer->fd);
     json_decref(writer->attributes);
     free(writer->path);
     free(writer);
-    return result;
+}
+
+/* ---- to go on after a kill ------------------------------------------------------------------ */
+
+struct log_mark log_mark(const struct log_writer *writer)
+{
+    return (struct log_mark){.file = writer->inode, .bytes = writer->size_bytes};
+}
+
+int log_go_back(struct log_writer *writer, struct log_mark mark, struct ct_error *err)
+{
+    if (writer->inode != mark.file || writer->size_bytes <= mark.bytes) {
+        return 0;
+    }
+    if (ftruncate(writer->fd, mark.bytes) < 0) {
+        return ct_fail(err, errno, "shorten log '%s'", writer->path);
+    }
+    writer->size_bytes = mark.bytes;
+    return 0;
+}
+
+int64_t log_unfinished_since(const struct log_writer *writer, enum log_stream stream)
+{
+    return writer->streams[stream].since_ns;
+}
+
+int log_resume(struct log_writer *writer, enum log_stream stream, const void *bytes, size_t length,
+               int64_t since_ns, struct ct_error *err)
+{
+    struct unfinished *line = &writer->streams[stream];
+
+    if (length == 0 || writer->options.none) {
+        return 0;
+    }
+    if (length >= LOG_PIECE_BYTES) {
+        return ct_refuse(err, CT_INVALID, "go on with a line of %zu bytes", length);
+    }
+    if (make_room(writer, stream) < 0) {
+        return ct_fail(err, ENOMEM, "go on with a line of the log");
+    }
+    memcpy(line->bytes, bytes, length);
+    line->length = length;
+    line->since_ns = since_ns;
+    return 0;
 }

@@ -29,6 +29,7 @@ struct connection;
 struct dns;
 struct exec_entry;
 struct health;
+struct journal;
 struct log_writer;
 
 struct monitor {
@@ -44,6 +45,7 @@ struct monitor {
     struct loop_source *job_end;
     struct streams *streams;
     struct log_writer *log;
+    struct journal *journal;        /* NULL: none is needed */
     struct network_store *networks; /* holds the published ports: lives as long as the run */
     struct dns *dns;                /* NULL: on no network where containers have names */
     int64_t started_ns;             /* CLOCK_MONOTONIC */

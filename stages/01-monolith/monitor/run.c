@@ -9,6 +9,7 @@
  */
 #define CT_LAYER "monitor"
 #include "dns.h"
+#include "journal.h"
 #include "monitor_internal.h"
 #include "spec.h"
 
@@ -292,10 +293,21 @@ static struct streams_config streams_config(const struct monitor *monitor)
                                    .open_stdin = ct_json_bool(config, "OpenStdin", false),
                                    .stdin_once = ct_json_bool(config, "StdinOnce", false),
                                    .log = monitor->log,
+                                   .journal = monitor->journal,
                                    .spill_dir = monitor->container->dir_fd};
 }
 
-static int open_log(struct monitor *monitor, struct ct_error *err)
+/* A terminal of ours is no pipe, and without a log nothing is under way to it. */
+static bool wants_journal(const struct container *container)
+{
+    const char *type = ct_json_string(container->config, "HostConfig.LogConfig.Type", "");
+    bool is_pipe =
+        exec_driver_has_terminals() || !ct_json_bool(container->config, "Config.Tty", false);
+
+    return is_pipe && strcmp(type, "none") != 0;
+}
+
+static int open_log(struct monitor *monitor, bool again, struct ct_error *err)
 {
     const struct container *container = monitor->container;
     CT_AUTO_FREE char *dir = container_log_dir(container);
@@ -303,7 +315,12 @@ static int open_log(struct monitor *monitor, struct ct_error *err)
     monitor->log =
         log_writer_open(dir, container->id, ct_json_get(container->config, "HostConfig.LogConfig"),
                         json_object_get(container->config, "Config"), err);
-    return monitor->log ? 0 : ct_while(err, "open the log");
+    if (monitor->log && wants_journal(container)) {
+        monitor->journal = journal_open(container->run_fd, monitor->log, again, err);
+    }
+    return monitor->log && (monitor->journal || !wants_journal(container))
+               ? 0
+               : ct_while(err, "open the log");
 }
 
 static void close_log(struct monitor *monitor)
@@ -311,10 +328,26 @@ static void close_log(struct monitor *monitor)
     struct ct_error err = {0};
     char line[400];
 
-    if (monitor->log && log_writer_close(monitor->log, &err) < 0) {
+    if (log_writer_close(monitor->log, &err) < 0) {
         ct_warn("close the log: %s", ct_error_render(&err, line, sizeof(line)));
     }
     monitor->log = NULL;
+    journal_close(monitor->journal);
+    monitor->journal = NULL;
+    journal_remove(monitor->container->run_fd);
+}
+
+/* The next monitor goes on with it, in the middle of the lines that are unfinished. */
+static void release_log(struct monitor *monitor)
+{
+    if (!monitor->journal) {
+        close_log(monitor);
+        return;
+    }
+    log_writer_release(monitor->log);
+    monitor->log = NULL;
+    journal_close(monitor->journal);
+    monitor->journal = NULL;
 }
 
 static void close_all(const struct streams_client *clients, size_t n)
@@ -392,7 +425,7 @@ static int prepare(struct monitor *monitor, const struct streams_client *clients
     CT_AUTO_CLOSE int rootfs_fd = -1;
     CT_AUTO_JSON json_t *no_endpoints = json_object();
 
-    if (open_log(monitor, err) < 0) {
+    if (open_log(monitor, false, err) < 0) {
         close_all(clients, n);
         return -1;
     }
@@ -487,7 +520,7 @@ void run_release(struct monitor *monitor)
     monitor->networks = NULL;
     streams_free(monitor->streams);
     monitor->streams = NULL;
-    close_log(monitor);
+    release_log(monitor);
     exec_release(monitor->job);
     monitor->job = NULL;
 }
@@ -534,7 +567,7 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     }
     monitor->networks =
         network_store_open(monitor->places.networks, monitor->places.run_networks, err);
-    if (!monitor->networks || open_log(monitor, err) < 0) {
+    if (!monitor->networks || open_log(monitor, true, err) < 0) {
         goto undo_adopt;
     }
     /* Of one that has ended meanwhile there is only the end to be seen. */

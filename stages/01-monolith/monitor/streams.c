@@ -8,6 +8,7 @@
 #include "streams.h"
 
 #include "client.h"
+#include "journal.h"
 #include "logs.h"
 
 #include "cleanup.h"
@@ -165,6 +166,15 @@ size_t streams_kept(const struct streams *streams, int ret[static STREAMS_KEPT_M
     return ret[1] < 0 ? 1 : 2;
 }
 
+static int recover_output(const struct streams_config *config,
+                          const int kept[static STREAMS_KEPT_MAX], struct ct_error *err)
+{
+    return config->journal && (journal_recover(config->journal, LOG_STDOUT, kept[0], err) < 0 ||
+                               journal_recover(config->journal, LOG_STDERR, kept[1], err) < 0)
+               ? -1
+               : 0;
+}
+
 struct streams *streams_adopt(const struct streams_config *config,
                               const int kept[static STREAMS_KEPT_MAX], struct ct_error *err)
 {
@@ -173,6 +183,11 @@ struct streams *streams_adopt(const struct streams_config *config,
         return NULL;
     }
     streams->outputs[1].fd = kept[1];
+    if (recover_output(config, kept, err) < 0) {
+        streams_free(streams);
+        ct_cleanup_close(&kept[0]);
+        return NULL;
+    }
     if (!config->terminal || config->pipes || kept[0] < 0) {
         streams->outputs[0].fd = kept[0];
     } else if (take_master(streams, kept[0], err) < 0) {
@@ -285,13 +300,25 @@ static void deliver(struct streams *streams, enum log_stream stream, unsigned ch
     }
 }
 
-static void write_log(const struct streams *streams, enum log_stream stream, const void *data,
-                      size_t length)
+/* What there is, without taking it out of the pipe when there is a journal. */
+static ssize_t look(const struct output *output, void *buffer, size_t size)
 {
+    struct journal *journal = output->streams->config.journal;
+    return journal ? journal_peek(journal, output->fd, buffer, size)
+                   : read(output->fd, buffer, size);
+}
+
+static void write_log(const struct output *output, void *data, size_t length)
+{
+    const struct streams_config *config = &output->streams->config;
     struct ct_error err = {0};
     char line[400];
+    int result = config->journal
+                     ? journal_pass(config->journal, output->stream, output->fd, data, length, &err)
+                 : config->log ? log_write(config->log, output->stream, data, length, &err)
+                               : 0;
 
-    if (streams->config.log && log_write(streams->config.log, stream, data, length, &err) < 0) {
+    if (result < 0) {
         ct_warn("%s", ct_error_render(&err, line, sizeof(line)));
     }
 }
@@ -307,24 +334,29 @@ static void make_head(unsigned char head[static 8], enum log_stream stream, size
     head[7] = (unsigned char)length;
 }
 
+static void close_output(struct output *output)
+{
+    loop_unwatch(output->source);
+    output->source = NULL;
+    close_fd(&output->fd);
+}
+
 /* One chunk from the program to everybody. */
 static void pump_output(struct output *output)
 {
     struct streams *streams = output->streams;
     unsigned char frame[8 + CHUNK_BYTES];
-    ssize_t n = read(output->fd, frame + 8, CHUNK_BYTES);
+    ssize_t n = look(output, frame + 8, CHUNK_BYTES);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
     if (n <= 0) { /* EIO is a terminal's way to say that nobody has its other side any more */
-        loop_unwatch(output->source);
-        output->source = NULL;
-        close_fd(&output->fd);
+        close_output(output);
         return;
     }
     make_head(frame, output->stream, (size_t)n);
-    write_log(streams, output->stream, frame + 8, (size_t)n);
+    write_log(output, frame + 8, (size_t)n);
     deliver(streams, output->stream, frame, (size_t)n);
     watch_outputs(streams);
 }
@@ -542,7 +574,7 @@ static nfds_t list_open(const struct streams *streams, struct pollfd fds[static 
     return n;
 }
 
-void streams_finish(struct streams *streams, int timeout_ms)
+static void read_rest(struct streams *streams, int timeout_ms)
 {
     int64_t deadline_ns = ct_monotonic_ns() + (int64_t)timeout_ms * 1000000;
     const struct output *which[2];
@@ -563,14 +595,21 @@ void streams_finish(struct streams *streams, int timeout_ms)
     }
 }
 
+void streams_finish(struct streams *streams, int timeout_ms)
+{
+    read_rest(streams, timeout_ms);
+    for (size_t i = 0; i < 2; i++) { /* the log is closed next */
+        close_output(&streams->outputs[i]);
+    }
+}
+
 void streams_free(struct streams *streams)
 {
     if (!streams) {
         return;
     }
     for (size_t i = 0; i < 2; i++) {
-        loop_unwatch(streams->outputs[i].source);
-        close_fd(&streams->outputs[i].fd);
+        close_output(&streams->outputs[i]);
     }
     for (size_t i = 0; i < 3; i++) {
         close_fd(&streams->program[i]);

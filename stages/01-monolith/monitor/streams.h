@@ -24,17 +24,19 @@
 #define STREAMS_BEHIND_MAX (64LL << 20)
 #define STREAMS_KEPT_MAX   2 /* descriptors that must outlive a killed monitor */
 
+struct journal;
 struct log_writer;
 struct streams;
 
 struct streams_config {
     struct loop *loop;
-    bool terminal;          /* one stream, raw */
-    bool pipes;             /* also for a terminal: it is made elsewhere */
-    bool open_stdin;        /* else standard input is /dev/null */
-    bool stdin_once;        /* it ends when the (first) client's input does */
-    struct log_writer *log; /* borrowed; NULL: none */
-    int spill_dir;          /* borrowed directory descriptor */
+    bool terminal;           /* one stream, raw */
+    bool pipes;              /* also for a terminal: it is made elsewhere */
+    bool open_stdin;         /* else standard input is /dev/null */
+    bool stdin_once;         /* it ends when the (first) client's input does */
+    struct log_writer *log;  /* borrowed; NULL: none */
+    struct journal *journal; /* borrowed; NULL: a kill may lose what is under way to the log */
+    int spill_dir;           /* borrowed directory descriptor */
 };
 
 /* Makes the pipes or the terminal. */
@@ -67,7 +69,8 @@ int streams_resize(struct streams *streams, unsigned height, unsigned width, str
 
 /*
  * streams_finish - after the program's end: reads what is left until all its writers are gone, at
- * most timeout_ms, so that the last line is in the log and with the clients.
+ * most timeout_ms, so that the last line is in the log and with the clients. Then nothing is read
+ * any more, and the log may be closed.
  */
 void streams_finish(struct streams *streams, int timeout_ms);
 
