@@ -205,15 +205,32 @@ int task_create(struct containerd *containerd, const char *space, const struct t
 
 /* ---- delete --------------------------------------------------------------------------------- */
 
-int task_delete(struct task *task, int cancel_fd,
-                Containerd__Services__Tasks__V1__DeleteResponse *ret, struct pool *pool,
-                struct ct_error *err)
+/* The task is gone in the shim; now the shim itself, and the bundle. */
+static void remove_task(struct task *task)
+{
+    if (!task_leave(task)) {
+        return;
+    }
+    if (!leave_shim(task)) { /* it does not go, or did not answer */
+        run_delete(task);
+    }
+    bundle_remove(task);
+    task_drop(task);
+}
+
+int task_delete(struct task *task, Containerd__Services__Tasks__V1__DeleteResponse *ret,
+                struct pool *pool, struct ct_error *err)
 {
     Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
     ProtobufCMessage *answer = NULL;
 
     request.id = task->id;
-    if (shim_ask(task, "Delete", &request, DELETE_MS, cancel_fd, &answer, err) < 0) {
+    /* Not called off when the caller leaves: the shim would delete all the same, and we not know.
+     */
+    if (shim_ask(task, "Delete", &request, DELETE_MS, -1, &answer, err) < 0) {
+        if (err->kind == CT_NOT_FOUND) {
+            remove_task(task);
+        }
         return ct_while(err, "delete task '%.76s'", task->id);
     }
     const Containerd__Task__V2__DeleteResponse *response = (void *)answer;
@@ -221,12 +238,6 @@ int task_delete(struct task *task, int cancel_fd,
     ret->exit_status = response->exit_status;
     ret->exited_at = timestamp_copy(response->exited_at, pool);
     protobuf_c_message_free_unpacked(answer, NULL);
-    if (task_leave(task)) {
-        if (!leave_shim(task)) { /* it does not go, or did not answer */
-            run_delete(task);
-        }
-        bundle_remove(task);
-        task_drop(task);
-    }
+    remove_task(task);
     return 0;
 }

@@ -145,9 +145,8 @@ static int delete_task(struct grpc_call *call, const void *request, void *respon
 {
     const Containerd__Services__Tasks__V1__DeleteTaskRequest *ask = request;
     AUTO_TASK struct task *task = task_of(call, ask->container_id, err);
-    int cancel = task ? grpc_cancel_fd(call, err) : -1;
 
-    return cancel < 0 ? -1 : task_delete(task, cancel, response, grpc_pool(call), err);
+    return task ? task_delete(task, response, grpc_pool(call), err) : -1;
 }
 
 static int delete_process(struct grpc_call *call, const void *request, void *response,

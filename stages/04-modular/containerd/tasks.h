@@ -89,9 +89,8 @@ struct task_wanted {
 /* *ret_pid: of the container's first process. */
 int task_create(struct containerd *containerd, const char *space, const struct task_wanted *wanted,
                 int cancel_fd, uint32_t *ret_pid, struct ct_error *err);
-int task_delete(struct task *task, int cancel_fd,
-                Containerd__Services__Tasks__V1__DeleteResponse *ret, struct pool *pool,
-                struct ct_error *err);
+int task_delete(struct task *task, Containerd__Services__Tasks__V1__DeleteResponse *ret,
+                struct pool *pool, struct ct_error *err);
 /* Its shim has ended without being asked: cleans up after it, and tells. */
 void task_shim_died(struct task *task);
 /* The same for a bundle of before, which nobody has asked about. */
