@@ -20,6 +20,7 @@
 #include "span.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,8 +106,10 @@ static size_t pack_options(const struct exec_spec *spec, uint8_t *buffer, size_t
 
     const char *wanted = ct_json_string(spec->host_config, "Runtime", "");
     CT_AUTO_FREE char *ours = *wanted ? NULL : tasks_runtime_program();
+    CT_AUTO_FREE char *root = tasks_runtime_root();
 
     options.binary_name = ours ? ours : (char *)wanted;
+    options.root = root ? root : options.root; /* daemons do not meet in the runtime, either */
     size_t length = containerd__runc__v1__options__get_packed_size(&options);
     return length <= size ? containerd__runc__v1__options__pack(&options, buffer) : 0;
 }
@@ -142,7 +145,7 @@ static int create_task(struct exec_job *job, const struct exec_spec *spec, int t
     Google__Protobuf__Any options = GOOGLE__PROTOBUF__ANY__INIT;
     TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
     struct tasks_stdio stdio;
-    uint8_t packed[512];
+    uint8_t packed[2 * PATH_MAX + 64];
 
     tasks_stdio(&spec->program, &stdio);
     options.type_url = (char *)OPTIONS_TYPE;

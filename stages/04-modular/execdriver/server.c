@@ -45,8 +45,9 @@
 
 /* The one at our own address, whoever of us started it. */
 static struct {
+    char *run; /* the daemon's; NULL: it has not begun */
     bool is_ours;
-    char *program, *root, *run;
+    char *program, *root;
     struct rlimit files;       /* as we were started with: a container's limits come from there */
     struct ct_process process; /* the child of ours, or just somebody whose end we see */
     bool is_child;
@@ -248,6 +249,7 @@ int exec_driver_begin(const char *root, const char *run, struct ct_error *err)
 {
     CT_AUTO_FREE char *address = ct_printf("%s/containerd/containerd.sock", run);
 
+    server.run = ct_strdup(run);
     if (getenv(TASKS_VARIABLE)) {
         return 0; /* another's */
     }
@@ -257,7 +259,6 @@ int exec_driver_begin(const char *root, const char *run, struct ct_error *err)
     server.is_ours = true;
     server.program = tasks_server_program();
     server.root = ct_strdup(root);
-    server.run = ct_strdup(run);
     (void)getrlimit(RLIMIT_NOFILE, &server.files);
     bool runs = answers() && watch_running(err) == 0;
     ct_error_clear(err); /* it has ended between the two looks */
@@ -292,4 +293,10 @@ void exec_driver_end(void)
     free(server.program);
     free(server.root);
     free(server.run);
+    server.run = NULL;
+}
+
+char *tasks_runtime_root(void)
+{
+    return server.run ? ct_join(server.run, "runc") : NULL;
 }

@@ -79,6 +79,8 @@ void tasks_pipes_take(const json_t *saved, struct tasks_pipes *ret, int *ret_fds
 /* Paths, owned; NULL: there is none. The runtime is ours or none: then the shim chooses. */
 char *tasks_in_path(const char *name);
 char *tasks_runtime_program(void);
+/* Where the runtime keeps the states of this daemon's containers. NULL: its own choice. */
+char *tasks_runtime_root(void);
 char *tasks_init_program(void);
 /* A path, or the name by which containerd finds Docker's. */
 char *tasks_shim_name(void);
