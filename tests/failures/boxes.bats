@@ -32,7 +32,6 @@ kill_under_load() {
   echo "containers: $(cat "$HOME_OF_TEST"/said.* | grep -c '^did start'), refused: $(wc -l <"$HOME_OF_TEST/refused")"
   check_steady
   check_load
-  [ ! -e "$HOME_OF_TEST/lost" ] || echo "lines lost by killed daemons: $(awk "{ n += \$1 } END { print n }" "$HOME_OF_TEST/lost")"
   remove_all
 }
 
