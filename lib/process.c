@@ -21,9 +21,16 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+bool ct_is_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
 
 /* Looks argv[0] up before the fork, because execvp(3) may allocate. Owned; NULL with errno set. */
 static char *find_program(const char *name)
@@ -38,7 +45,7 @@ static char *find_program(const char *name)
 
     for (char *dir = strtok_r(copy, ":", &position); dir; dir = strtok_r(NULL, ":", &position)) {
         CT_AUTO_FREE char *candidate = ct_join(dir, name);
-        if (access(candidate, X_OK) == 0) {
+        if (ct_is_program(candidate)) {
             return ct_steal(candidate);
         }
     }

@@ -72,6 +72,9 @@ const char *ct_signal_name(int number);
 /* Where this program's binary stands (readlink of /proc/self/exe); owned. */
 char *ct_self_path(struct ct_error *err);
 
+/* A file, and it may be executed: a folder in PATH of a program's name is none. */
+bool ct_is_program(const char *path);
+
 /* Waits until fd is readable or cancel_fd (may be -1) is, up to timeout_ms. 1: fd; 0: time; -1:
  * CT_TIMEOUT, cancelled. */
 int ct_wait_readable(int fd, int cancel_fd, int timeout_ms, struct ct_error *err);

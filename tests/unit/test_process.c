@@ -48,6 +48,27 @@ static void output_and_status_are_collected(void **state)
     assert_int_equal(ct_exit_code(status), 137);
 }
 
+static void a_folder_in_path_is_no_program(void **state)
+{
+    (void)state;
+    char home[] = "/tmp/process-XXXXXX";
+    assert_non_null(mkdtemp(home));
+    CT_AUTO_FREE char *folder = ct_printf("%s/sh", home);
+    CT_AUTO_FREE char *before = ct_strdup(getenv("PATH"));
+    CT_AUTO_FREE char *path = ct_printf("%s:%s", home, before);
+    int status = -1;
+    assert_int_equal(mkdir(folder, 0755), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+
+    CT_AUTO_FREE char *output = output_of("echo found", &status);
+
+    assert_int_equal(setenv("PATH", before, 1), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(home), 0);
+    assert_string_equal(output, "found\n");
+    assert_int_equal(status, 0);
+}
+
 static void a_flood_is_cut_and_does_not_stop_the_program(void **state)
 {
     (void)state;
@@ -264,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_and_status_are_collected),
+        cmocka_unit_test(a_folder_in_path_is_no_program),
         cmocka_unit_test(a_flood_is_cut_and_does_not_stop_the_program),
         cmocka_unit_test(one_that_takes_too_long_is_killed),
         cmocka_unit_test(a_program_that_cannot_be_run_is_reported_by_its_kind),

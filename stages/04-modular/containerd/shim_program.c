@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define START_MS   30000
@@ -28,12 +27,6 @@
 extern char **environ;
 
 /* ---- which program -------------------------------------------------------------------------- */
-
-static bool is_program(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
 
 /* In PATH, then beside ourselves. */
 static char *look_up(const char *name, struct ct_error *err)
@@ -46,14 +39,14 @@ static char *look_up(const char *name, struct ct_error *err)
 
     for (char *dir = strtok_r(copy, ":", &position); dir; dir = strtok_r(NULL, ":", &position)) {
         CT_AUTO_FREE char *candidate = ct_join(dir, name);
-        if (is_program(candidate)) {
+        if (ct_is_program(candidate)) {
             return ct_steal(candidate);
         }
     }
     if (self) {
         *strrchr(self, '/') = '\0';
         CT_AUTO_FREE char *candidate = ct_join(self, name);
-        if (is_program(candidate)) {
+        if (ct_is_program(candidate)) {
             return ct_steal(candidate);
         }
     }
@@ -65,7 +58,7 @@ char *shim_find(const char *runtime, struct ct_error *err)
     const char *version = strrchr(runtime, '.'), *kind = version;
 
     if (*runtime == '/') {
-        return is_program(runtime)
+        return ct_is_program(runtime)
                    ? ct_strdup(runtime)
                    : ct_refuse_null(err, CT_NO_PROGRAM, "no shim '%.120s'", runtime);
     }

@@ -167,7 +167,11 @@ static void undo_create(struct task *task)
     request.id = task->id;
     (void)shim_ask(task, "Delete", &request, CLEAN_MS, -1, NULL, &ignored);
     bool gone = leave_shim(task);
-    run_delete(task);
+    Containerd__Task__V2__DeleteResponse *response = NULL;
+    ct_error_clear(&ignored);
+    if (shim_delete(task, &response, &ignored) == 0) { /* else: a runtime that is not there, … */
+        containerd__task__v2__delete_response__free_unpacked(response, NULL);
+    }
     if (!gone) {
         ct_error_clear(&ignored);
         (void)shim_ask(task, "Delete", &request, CLEAN_MS, -1, NULL, &ignored);

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "path.h"
+#include "process.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ char *tasks_in_path(const char *name)
 
     for (char *dir = strtok_r(copy, ":", &position); dir; dir = strtok_r(NULL, ":", &position)) {
         char *program = ct_join(dir, name);
-        if (access(program, X_OK) == 0) {
+        if (ct_is_program(program)) {
             return program;
         }
         free(program);
@@ -44,7 +45,7 @@ static char *beside_us(const char *folder, const char *name)
     own[length] = '\0';
     *strrchr(own, '/') = '\0';
     char *program = ct_printf("%s/%s/%s", own, folder, name);
-    if (access(program, X_OK) < 0) {
+    if (!ct_is_program(program)) {
         free(program);
         program = NULL;
     }
