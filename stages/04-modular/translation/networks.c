@@ -185,13 +185,13 @@ static json_t *bindings_of(const Port *port)
     return bindings;
 }
 
-static json_t *port_object(Port *const *ports, size_t n)
+static json_t *port_object(Port *const *ports, size_t n, bool is_request)
 {
     json_t *object = json_object();
 
     for (size_t i = 0; i < n; i++) {
         set_under(object, ports[i]->port,
-                  ports[i]->published ? bindings_of(ports[i]) : json_null());
+                  is_request || ports[i]->published ? bindings_of(ports[i]) : json_null());
     }
     return object;
 }
@@ -246,7 +246,7 @@ void attach_from_message(const AttachMessage *message, struct network_request *r
                          json_t **ret_parts)
 {
     json_t *aliases = ct_json_from_strv((const char *const *)message->aliases, message->n_aliases);
-    json_t *bindings = port_object(message->ports, message->n_ports);
+    json_t *bindings = port_object(message->ports, message->n_ports, true);
     json_t *exposed = json_object();
 
     for (size_t i = 0; i < message->n_exposed_ports; i++) {
@@ -308,7 +308,7 @@ json_t *endpoint_from_message(const EndpointMessage *message)
     ct_json_set_string(endpoint, "Container", message->container_id);
     ct_json_set_string(endpoint, "Name", message->container_name);
     ct_json_set(endpoint, "Aliases", aliases_of(message));
-    ct_json_set(endpoint, "Ports", port_object(message->ports, message->n_ports));
+    ct_json_set(endpoint, "Ports", port_object(message->ports, message->n_ports, false));
     return endpoint;
 }
 
