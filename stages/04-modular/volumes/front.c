@@ -91,7 +91,7 @@ void volume_store_close(struct volume_store *store)
 json_t *volume_create(struct volume_store *store, const json_t *body, struct ct_error *err)
 {
     bool made;
-    return store->ops->ensure(store->backend, body, &made, err);
+    return volume_ensure(store, body, &made, err);
 }
 
 json_t *volume_ensure(struct volume_store *store, const json_t *body, bool *ret_made,
