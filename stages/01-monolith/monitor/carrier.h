@@ -61,7 +61,8 @@ struct monitor_order {
 
 /* Finds the container; nothing has happened yet. NULL: lock_fd is still the caller's. */
 struct monitor *monitor_new(const struct monitor_order *order, struct ct_error *err);
-/* Starts the container, or adopts it. -1: nothing of it is left. */
+/* Starts the container, or adopts it. -1: nothing of it is left; one that was to be adopted runs
+ * on. */
 int monitor_begin(struct monitor *monitor, const struct monitor_order *order, struct ct_error *err);
 /* Lets go of the container's lock and tells the starter how monitor_begin() (result, err) went.
  * monitor NULL: there is none. -1: nobody waits for the word any more. */

@@ -570,9 +570,12 @@ int run_adopt(struct monitor *monitor, struct ct_error *err)
     if (!monitor->networks || open_log(monitor, true, err) < 0) {
         goto undo_adopt;
     }
-    /* Of one that has ended meanwhile there is only the end to be seen. */
+    /* Of one that has ended meanwhile, or ends at this moment, there is only the end to be seen. */
     if (!has_ended(monitor->job) && resolve_again(monitor, err) < 0) {
-        goto undo_adopt;
+        if (!has_ended(monitor->job)) {
+            goto undo_adopt;
+        }
+        ct_error_clear(err);
     }
     struct streams_config config = streams_config(monitor);
     monitor->streams = streams_adopt(&config, kept, err);

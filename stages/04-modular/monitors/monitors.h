@@ -13,8 +13,8 @@
 
 #include "error.h"
 
-/* Before the first monitor. Each holds some twenty descriptors, so from here on the process may
- * have as many as root lets it. */
+/* Before the first monitor. Each holds some fourteen descriptors and 70 kB of memory, so from here
+ * on the process may have as many as root lets it. */
 int monitors_begin(struct ct_error *err);
 
 /*
