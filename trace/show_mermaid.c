@@ -23,9 +23,12 @@
 static void print_text(FILE *out, const char *text)
 {
     CT_AUTO_FREE char *safe = model_text(text);
-    size_t i = 0;
+    size_t length = strlen(safe), shown = length < TEXT_MAX ? length : TEXT_MAX;
 
-    for (; safe[i] && (i < TEXT_MAX || (safe[i] & 0xC0) == 0x80); i++) { /* whole characters */
+    while (shown < length && (safe[shown] & 0xC0) == 0x80) {
+        shown++; /* whole characters */
+    }
+    for (size_t i = 0; i < shown; i++) {
         unsigned char c = (unsigned char)safe[i];
         if (isalnum(c) || c >= 0x80 || strchr(" ./-_=,()?'!", c)) {
             (void)fputc(c, out);
@@ -33,7 +36,7 @@ static void print_text(FILE *out, const char *text)
             (void)fprintf(out, "#%d;", c);
         }
     }
-    (void)fputs(safe[i] ? "…\n" : "\n", out);
+    (void)fputs(shown < length ? "…\n" : "\n", out);
 }
 
 static const char *name_of(int role)
