@@ -140,12 +140,8 @@ static void role_of_exec(struct model *model, struct model_process *process, siz
 
 static struct model_span *find_span(const struct model *model, const char *id)
 {
-    for (size_t i = model->n_spans; i > 0; i--) {
-        if (strcmp(model->spans[i - 1].id, id) == 0) {
-            return &model->spans[i - 1];
-        }
-    }
-    return NULL;
+    const json_t *index = json_object_get(model->ids, id);
+    return index ? &model->spans[json_integer_value(index)] : NULL;
 }
 
 /* Whether the process comes from the one of this span by forks alone. */
@@ -179,6 +175,7 @@ static void add_span(struct model *model, const json_t *line, struct model_proce
                             .in_fork = is_fork(model, process, ct_json_string(line, "parent", "")),
                             .error = ""};
     (void)snprintf(span->id, sizeof(span->id), "%s", ct_json_string(line, "id", ""));
+    ct_json_set(model->ids, span->id, json_integer((json_int_t)model->n_spans - 1));
     if (process && !process->has_spans) {
         process->has_spans = true;
         process->role = span->role;
@@ -325,6 +322,7 @@ static void make_rows(struct model *model)
         if (is(line, "begin") && next_span < model->n_spans) {
             const struct model_span *span = &model->spans[next_span++];
             add_row(model, &(struct model_row){.ns = ns,
+                                               .tid = tid,
                                                .span = span,
                                                .role = span->role,
                                                .role_before = span->role,
@@ -333,6 +331,7 @@ static void make_rows(struct model *model)
                    !is(line, "calls") && !is(line, "footer")) {
             int role = (int)ct_json_integer(line, "role", -1);
             add_row(model, &(struct model_row){.ns = ns,
+                                               .tid = tid,
                                                .event = line,
                                                .role = role,
                                                .role_before =
@@ -366,6 +365,7 @@ struct model *model_new(json_t *lines, struct ct_error *err)
         return ct_fail_null(err, ENOMEM, "read a recording");
     }
     model->lines = lines;
+    model->ids = json_object();
     model->header = json_array_get(lines, 0);
     find_processes(model);
     read_lines(model);
@@ -385,6 +385,7 @@ void model_free(struct model *model)
 {
     if (model) {
         json_decref(model->lines);
+        json_decref(model->ids);
         free(model->processes);
         free(model->spans);
         free(model->rows);

@@ -49,6 +49,7 @@ struct model_span {
 /* One line of the picture: a span's begin, or an event. */
 struct model_row {
     int64_t ns;
+    json_int_t tid;
     const struct model_span *span; /* or NULL */
     const json_t *event;           /* or NULL; borrowed */
     int role;
@@ -65,8 +66,9 @@ struct model {
     int64_t command_begin_ns, command_end_ns;
     struct model_process *processes;
     size_t n_processes;
-    struct model_span *spans;
+    struct model_span *spans; /* in the order of their begin */
     size_t n_spans;
+    json_t *ids; /* of a span -> its index */
     struct model_row *rows;
     size_t n_rows;
     json_int_t calls[MODEL_ROLES]; /* system calls, by the role of the process at the time */

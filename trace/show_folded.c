@@ -26,12 +26,14 @@ static int64_t own_ns(const struct model *model, const struct model_span *span)
 {
     int64_t covered = span->begin_ns, end = end_of(model, span), own = 0;
 
-    for (size_t i = 0; i < model->n_spans; i++) {
-        const struct model_span *inner = &model->spans[i];
+    const struct model_span *last = model->spans + model->n_spans;
+
+    for (const struct model_span *inner = span + 1; inner < last && inner->begin_ns < end;
+         inner++) {
         if (model_parent(model, inner) != span) {
             continue;
         }
-        int64_t from = inner->begin_ns < end ? inner->begin_ns : end;
+        int64_t from = inner->begin_ns;
         int64_t to = end_of(model, inner) < end ? end_of(model, inner) : end;
         own += from > covered ? from - covered : 0;
         covered = to > covered ? to : covered;

@@ -49,9 +49,7 @@ static int kind_of(const struct model_span *span)
 
 static bool is_around(const struct model_span *span, const struct model_row *row)
 {
-    json_int_t pid = ct_json_integer(row->event, "pid", 0);
-
-    return span->tid == ct_json_integer(row->event, "tid", pid) && span->begin_ns <= row->ns &&
+    return span->tid == row->tid && span->begin_ns <= row->ns &&
            (span->end_ns == 0 || span->end_ns >= row->ns);
 }
 
@@ -73,11 +71,29 @@ static bool is_innermost(const struct model *model, const struct model_span *spa
     return true;
 }
 
+/* The first row that is not before this moment. */
+static size_t first_row(const struct model *model, int64_t ns)
+{
+    size_t from = 0, to = model->n_rows;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (model->rows[middle].ns < ns) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
 static json_t *events_of(const struct model *model, const struct model_span *span)
 {
     json_t *list = json_array();
+    int64_t end = span->end_ns ? span->end_ns : model->end_ns;
 
-    for (size_t i = 0; i < model->n_rows; i++) {
+    for (size_t i = first_row(model, span->begin_ns); i < model->n_rows && model->rows[i].ns <= end;
+         i++) {
         const struct model_row *row = &model->rows[i];
         if (row->event && is_innermost(model, span, row)) {
             CT_AUTO_FREE char *text = model_event_text(row->event);
