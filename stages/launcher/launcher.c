@@ -110,12 +110,9 @@ static int choose_named_stage(const char *dir, const char *name, struct launcher
     return 0;
 }
 
-/* Stage 04 has to be asked for: it needs a containerd that somebody has started. */
-#define WHOLE_STAGES 3
-
 static int choose_newest_stage(const char *dir, struct launcher_choice *ret, struct ct_error *err)
 {
-    for (size_t i = WHOLE_STAGES; i > 0; i--) {
+    for (size_t i = STAGE_COUNT; i > 0; i--) {
         ret->program = stage_program(dir, stages[i - 1]);
         if (ret->program) {
             ret->stage = stages[i - 1];

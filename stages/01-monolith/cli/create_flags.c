@@ -101,12 +101,12 @@ const struct cli_flag create_flags[] = {
     {"oom-score-adj", 0, CLI_INT, NULL, "Tune host's OOM preferences (-1000 to 1000)", NULL},
     {"pid", 0, CLI_TEXT, NULL, "PID namespace to use (host, container:NAME)", NULL},
     {"pids-limit", 0, CLI_INT, NULL, "Tune container pids limit (set -1 for unlimited)", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular (pulling)"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "no stage yet: it is for pulling"},
     {"privileged", 0, CLI_BOOL, NULL, "Give extended privileges to this container", NULL},
     {"publish", 'p', CLI_LIST, NULL, "Publish a container's port(s) to the host", NULL},
     {"publish-all", 'P', CLI_BOOL, NULL, "Publish all exposed ports to random ports", NULL},
     {"pull", 0, CLI_TEXT, NULL,
-     "Pull image before running (missing, never; always comes with stage 04)", NULL},
+     "Pull image before running (missing, never; always comes with no stage yet)", NULL},
     {"quiet", 'q', CLI_BOOL, NULL, "Suppress the pull output", NULL},
     {"read-only", 0, CLI_BOOL, NULL, "Mount the container's root filesystem as read only", NULL},
     {"restart", 0, CLI_TEXT, NULL,
@@ -380,7 +380,7 @@ static int check_flags(const struct cli_args *args, struct ct_error *err)
 
     if (strcmp(pull, "always") == 0) {
         return ct_refuse(err, CT_UNSUPPORTED,
-                         "flag '--pull always' is not in stage %s: it comes with stage 04-modular",
+                         "flag '--pull always' is not in stage %s: it comes with no stage yet",
                          engine_stage());
     }
     if (strcmp(pull, "missing") != 0 && strcmp(pull, "never") != 0) {

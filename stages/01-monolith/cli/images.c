@@ -27,7 +27,7 @@
 
 static const struct cli_flag ls_flags[] = {
     {"all", 'a', CLI_BOOL, NULL, "Show all images (default hides intermediate images)", NULL},
-    {"digests", 0, CLI_BOOL, NULL, NULL, "stage 04-modular (pulling)"},
+    {"digests", 0, CLI_BOOL, NULL, NULL, "no stage yet: it is for pulling"},
     {"filter", 'f', CLI_LIST, "filter", "Filter output based on conditions provided", NULL},
     {"format", 0, CLI_TEXT, NULL,
      "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or TEMPLATE", NULL},
@@ -139,7 +139,7 @@ static int run_ls(struct cli *cli, const struct cli_args *args, struct ct_error 
 
 static const struct cli_flag load_flags[] = {
     {"input", 'i', CLI_TEXT, NULL, "Read from tar archive file, instead of STDIN", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "no stage yet: it is for pulling"},
     {"quiet", 'q', CLI_BOOL, NULL, "Suppress the load output", NULL},
     END};
 static const struct cli_flag *const load_tables[] = {load_flags, NULL};
@@ -170,7 +170,7 @@ static int run_load(struct cli *cli, const struct cli_args *args, struct ct_erro
 
 static const struct cli_flag save_flags[] = {
     {"output", 'o', CLI_TEXT, NULL, "Write to a file, instead of STDOUT", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "no stage yet: it is for pulling"},
     END};
 static const struct cli_flag *const save_tables[] = {save_flags, NULL};
 
@@ -245,7 +245,7 @@ static int run_import(struct cli *cli, const struct cli_args *args, struct ct_er
 
     if (strstr(source, "://")) {
         return ct_refuse(err, CT_UNSUPPORTED,
-                         "import from a URL is not in stage %s: it comes with stage 04-modular",
+                         "import from a URL is not in stage %s: it comes with no stage yet",
                          engine_stage());
     }
     CT_AUTO_CLOSE int file = from_stdin ? -1 : open(source, O_RDONLY | O_CLOEXEC);
@@ -309,7 +309,7 @@ static const struct cli_flag history_flags[] = {
     {"human", 'H', CLI_BOOL, NULL, "Print sizes and dates in human readable format (default true)",
      NULL},
     {"no-trunc", 0, CLI_BOOL, NULL, "Don't truncate output", NULL},
-    {"platform", 0, CLI_TEXT, NULL, NULL, "stage 04-modular"},
+    {"platform", 0, CLI_TEXT, NULL, NULL, "no stage yet: it is for pulling"},
     {"quiet", 'q', CLI_BOOL, NULL, "Only show image IDs", NULL},
     END};
 static const struct cli_flag *const history_tables[] = {history_flags, NULL};
@@ -408,7 +408,7 @@ static int run_prune(struct cli *cli, const struct cli_args *args, struct ct_err
 static int run_absent(struct cli *cli, const struct cli_args *args, struct ct_error *err)
 {
     (void)args;
-    (void)ct_refuse(err, CT_UNSUPPORTED, "'%s' is not in stage %s: it comes with stage 04-modular",
+    (void)ct_refuse(err, CT_UNSUPPORTED, "'%s' is not in stage %s: it comes with no stage yet",
                     cli->command->name, engine_stage());
     return ct_hint(err, "bring images in with 'load' or 'import'");
 }

@@ -51,7 +51,7 @@ static int split_words(const char *arguments, wordexp_t *ret, struct ct_error *e
     if (strpbrk(arguments, "$`*?[")) { /* wordexp would expand them */
         return ct_refuse(
             err, CT_UNSUPPORTED,
-            "read '%.100s': '$', '`' and patterns come with the builder of stage 04-modular",
+            "read '%.100s': '$', '`' and patterns come with the builder, which no stage has yet",
             arguments);
     }
     if (wordexp(arguments, ret, WRDE_NOCMD | WRDE_UNDEF) != 0) {

@@ -54,8 +54,7 @@ int embedded_image_load(struct engine *engine, const char *reference, struct ct_
     }
     if (strcmp(full, EMBEDDED_REFERENCE) != 0) {
         (void)ct_refuse(err, CT_NOT_FOUND, "no such image: %.200s", reference);
-        return ct_hint(err,
-                       "bring it in with 'load' or 'import'; pulling comes with stage 04-modular");
+        return ct_hint(err, "bring it in with 'load' or 'import'; pulling comes with no stage yet");
     }
     CT_SPAN(err, CT_ROLE_ENGINE, CT_STEP_UNPACK, "load the embedded image %s", reference);
     CT_AUTO_JSON json_t *loaded = NULL;

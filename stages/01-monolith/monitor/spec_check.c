@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_04 "it comes with stage 04-modular"
+#define NOT_YET "it comes with no stage yet"
 
 /* HostConfig fields that must be unset (null, 0, false, "" or empty), and who will honour them.
  * What depends on the driver, the driver says: exec_driver_check(). */
@@ -28,7 +28,7 @@ static const struct {
 } later[] = {
     {"Cgroup", "no stage has it: give --cgroupns or --cgroup-parent"},
     {"Links", "use a network of your own instead"},
-    {"StorageOpt", IN_04},
+    {"StorageOpt", NOT_YET},
     {"DeviceRequests", "no stage has device drivers"},
     {"KernelMemory", "the kernel has dropped it"},
     {"KernelMemoryTCP", "the kernel has dropped it"},

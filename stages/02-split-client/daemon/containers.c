@@ -29,7 +29,7 @@ int post_container_create(struct rest_request *request, struct rest_reply *reply
     }
     if (platform && *platform) {
         return ct_refuse(err, CT_UNSUPPORTED,
-                         "create for platform '%.40s': it comes with stage 04-modular", platform);
+                         "create for platform '%.40s': it comes with no stage yet", platform);
     }
     if (engine_container_create(request->engine, query_text(request, "name"), body, &id, &warnings,
                                 err) < 0) {

@@ -184,7 +184,7 @@ int post_image_create(struct rest_request *request, struct rest_reply *reply, st
     const char *platform = query_text(request, "platform");
 
     if (image && *image) {
-        return ct_refuse(err, CT_UNSUPPORTED, "pull '%.100s': pulling comes with stage 04-modular",
+        return ct_refuse(err, CT_UNSUPPORTED, "pull '%.100s': pulling comes with no stage yet",
                          image);
     }
     if (!source || strcmp(source, "-") != 0) {
@@ -194,7 +194,7 @@ int post_image_create(struct rest_request *request, struct rest_reply *reply, st
     }
     if (platform && *platform) {
         return ct_refuse(err, CT_UNSUPPORTED,
-                         "import for platform '%.40s': it comes with stage 04-modular", platform);
+                         "import for platform '%.40s': it comes with no stage yet", platform);
     }
     struct transfer *transfer = transfer_new(request, "changes", err);
     if (!transfer) {

@@ -3,8 +3,8 @@
  *
  * Room:       execdriver (stage 04).   Called by: driver.c, job.c.
  *
- * What the environment names; else ours: beside us, as they stand in a build tree, or in PATH; then
- * Docker's own of the same role.
+ * What the environment names; else ours: where they stand in a build tree or are installed, seen
+ * from this very program, or in PATH; then Docker's own of the same role.
  */
 #include "tasks_internal.h"
 
@@ -17,6 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The program of this path if it may be run (owned), else NULL. Takes path over. */
+static char *runnable(char *path)
+{
+    if (ct_is_program(path)) {
+        return path;
+    }
+    free(path);
+    return NULL;
+}
+
 char *tasks_in_path(const char *name)
 {
     const char *path = getenv("PATH");
@@ -24,17 +34,16 @@ char *tasks_in_path(const char *name)
     char *position = NULL;
 
     for (char *dir = strtok_r(copy, ":", &position); dir; dir = strtok_r(NULL, ":", &position)) {
-        char *program = ct_join(dir, name);
-        if (ct_is_program(program)) {
+        char *program = runnable(ct_join(dir, name));
+        if (program) {
             return program;
         }
-        free(program);
     }
     return NULL;
 }
 
-/* FOLDER/NAME in the folder of this very program. */
-static char *beside_us(const char *folder, const char *name)
+/* The folder of this very program. Owned; NULL: the kernel does not say. */
+static char *own_folder(void)
 {
     char own[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
@@ -44,17 +53,19 @@ static char *beside_us(const char *folder, const char *name)
     }
     own[length] = '\0';
     *strrchr(own, '/') = '\0';
-    char *program = ct_printf("%s/%s/%s", own, folder, name);
-    if (!ct_is_program(program)) {
-        free(program);
-        program = NULL;
-    }
-    return program;
+    return ct_strdup(own);
 }
 
 static char *find(const char *folder, const char *name)
 {
-    char *program = beside_us(folder, name);
+    CT_AUTO_FREE char *own = own_folder();
+    char *program = NULL;
+
+    if (own) { /* a build tree; installed; installed for programs only */
+        program = runnable(ct_printf("%s/%s/%s", own, folder, name));
+        program = program ? program : runnable(ct_printf("%s/%s", own, name));
+        program = program ? program : runnable(ct_printf("%s/../libexec/cutaway/%s", own, name));
+    }
     return program ? program : tasks_in_path(name);
 }
 
