@@ -25,8 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ID_BYTES 32
-
 static int lock_store(const struct container_store *store, int timeout_ms, struct ct_error *err)
 {
     return ct_lock_at(store->dir_fd, "lock", CT_LOCK_EXCLUSIVE, timeout_ms, err);
@@ -117,31 +115,6 @@ void container_store_close(struct container_store *store)
     free(store);
 }
 
-bool is_container_id(const char *text)
-{
-    return strlen(text) == (size_t)2 * ID_BYTES &&
-           strspn(text, "0123456789abcdef") == (size_t)2 * ID_BYTES;
-}
-
-/* A container that was given no host name is called by the first digits of its id. */
-static void complete_hostname(json_t *config, const char *id)
-{
-    const char *mode = ct_json_string(config, "HostConfig.NetworkMode", "");
-    if (!*ct_json_string(config, "Config.Hostname", "") && strcmp(mode, "host") != 0) {
-        ct_json_set(json_object_get(config, "Config"), "Hostname", json_stringn(id, 12));
-    }
-}
-
-static void fill_in(json_t *config, const char *id, const char *name)
-{
-    char now[CT_TIME_TEXT];
-
-    ct_json_set_string(config, "Id", id);
-    ct_json_set_string(config, "Created", ct_time_format(ct_now_ns(), now));
-    ct_json_set(config, "Name", json_sprintf("/%s", name));
-    complete_hostname(config, id);
-}
-
 /* A whole record in trash/, on disk to the last byte, ready to be moved to its place. */
 static int build_record(const struct container_store *store, const char *id, const json_t *config,
                         struct ct_error *err)
@@ -183,28 +156,23 @@ static struct container *publish(struct container_store *store, const char *id,
 struct container *container_create(struct container_store *store, const char *name, json_t *config,
                                    struct ct_error *err)
 {
-    char id[2 * ID_BYTES + 1];
+    char id[65];
     struct container *container = NULL;
     const char *wanted = name && name[0] == '/' ? name + 1 : name;
 
-    if (!json_is_object(json_object_get(config, "Config")) ||
-        !json_is_object(json_object_get(config, "HostConfig"))) {
-        return ct_refuse_null(err, CT_INVALID,
-                              "create a container: 'Config' or 'HostConfig' is missing");
-    }
-    if (wanted && name_check(wanted, err) < 0) {
+    if (record_check(config, err) < 0 || (wanted && name_check(wanted, err) < 0)) {
         return NULL;
     }
     CT_AUTO_CLOSE int lock = lock_store(store, STORE_LOCK_TIMEOUT_MS, err);
     if (lock < 0) {
         return NULL;
     }
-    ct_random_hex(id, ID_BYTES);
+    ct_random_hex(id, CONTAINER_ID_BYTES);
     CT_AUTO_FREE char *chosen = wanted ? ct_strdup(wanted) : name_choose(store, id, err);
     if (!chosen || (wanted && name_claim(store, wanted, id, err) < 0)) {
         return NULL;
     }
-    fill_in(config, id, chosen);
+    record_fill_in(config, id, chosen);
     if (build_record(store, id, config, err) == 0) {
         container = publish(store, id, err);
     }
@@ -225,12 +193,8 @@ int container_rename(struct container_store *store, struct container *container,
     const char *wanted = name[0] == '/' ? name + 1 : name;
     CT_AUTO_FREE char *old = ct_strdup(container_name(container));
 
-    if (name_check(wanted, err) < 0) {
+    if (name_check_new(wanted, old, err) < 0) {
         return -1;
-    }
-    if (strcmp(wanted, old) == 0) {
-        return ct_refuse(err, CT_INVALID,
-                         "renaming a container with the same name as its current name");
     }
     CT_AUTO_CLOSE int lock = lock_store(store, STORE_LOCK_TIMEOUT_MS, err);
     if (lock < 0 || name_claim(store, wanted, container->id, err) < 0) {

@@ -33,6 +33,7 @@
 struct container_store;
 
 struct container {
+    struct container_store *store; /* borrowed; NULL: it is listed, to be looked at only */
     char id[65];
     json_t *
         config; /* {"Id","Name","Created","Image"(sha256:…),"ImageRef","Config":{…},"HostConfig":{…},"Mounts":[…],"Networks":{…}}
@@ -95,6 +96,8 @@ void container_unlock(struct container *container);
  * free when both have let go of it. */
 void container_share_lock(struct container *container, int lock_fd);
 
+/* The config as it stands in the record now. Owned; NULL: as container_reload(). */
+json_t *container_read_config(const struct container *container, struct ct_error *err);
 /* Reads both documents again. CT_NOT_FOUND: it was removed meanwhile. */
 int container_reload(struct container *container, struct ct_error *err);
 int container_save_config(struct container *container, struct ct_error *err);

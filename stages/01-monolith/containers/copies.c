@@ -44,30 +44,10 @@ struct stamp {
     bool counts;             /* it can tell: later changes have another stamp */
 };
 
-struct copy {
-    struct container container; /* first, because a list hands out a pointer to it */
-    atomic_uint holders;
+struct stamped {
+    struct copy copy;
     struct stamp config, state;
 };
-
-static struct copy *copy_hold(struct copy *copy)
-{
-    atomic_fetch_add_explicit(&copy->holders, 1, memory_order_relaxed);
-    return copy;
-}
-
-static void copy_release(struct copy *copy)
-{
-    if (atomic_fetch_sub(&copy->holders, 1) > 1) {
-        return;
-    }
-    json_decref(copy->container.config);
-    json_decref(copy->container.state);
-    json_decref(atomic_load(&copy->container.memo));
-    free(copy->container.dir);
-    free(copy->container.run_dir);
-    free(copy);
-}
 
 /* ---- one record ----------------------------------------------------------------------------- */
 
@@ -96,46 +76,33 @@ static bool is_same(const struct stamp *kept, const struct stamp *now)
 
 static bool is_still_true(const struct container_store *store, const struct copy *copy)
 {
+    const struct stamped *stamped = (const struct stamped *)copy;
     char config[80], state[80];
 
     (void)snprintf(config, sizeof(config), "%s/config.json", copy->container.id);
     (void)snprintf(state, sizeof(state), "%s/state.json", copy->container.id);
     struct stamp config_now = take_stamp(store->dir_fd, config);
     struct stamp state_now = take_stamp(store->dir_fd, state);
-    return is_same(&copy->config, &config_now) && is_same(&copy->state, &state_now);
-}
-
-static struct copy *copy_new(const struct container_store *store, const char *id)
-{
-    struct copy *copy = calloc(1, sizeof(*copy));
-    if (copy) {
-        copy->container = (struct container){.dir = ct_join(store->dir, id),
-                                             .run_dir = ct_join(store->run_dir, id),
-                                             .dir_fd = -1,
-                                             .run_fd = -1,
-                                             .lock_fd = -1};
-        (void)snprintf(copy->container.id, sizeof(copy->container.id), "%s", id);
-        atomic_init(&copy->holders, 1);
-    }
-    return copy;
+    return is_same(&stamped->config, &config_now) && is_same(&stamped->state, &state_now);
 }
 
 /* Each stamp is taken before its file is read: a change in between is then read once too often. */
-static int copy_read(const struct container_store *store, struct copy *copy, struct ct_error *err)
+static int copy_read(const struct container_store *store, struct stamped *stamped,
+                     struct ct_error *err)
 {
-    struct container *container = &copy->container;
+    struct container *container = &stamped->copy.container;
     CT_AUTO_CLOSE int dir =
         openat(store->dir_fd, container->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (dir < 0) {
         return ct_fail(err, errno, "open container '%.12s'", container->id);
     }
-    copy->config = take_stamp(dir, "config.json");
+    stamped->config = take_stamp(dir, "config.json");
     container->config = record_read_config(dir, container->id, err);
     if (!container->config) {
         return -1;
     }
-    copy->state = take_stamp(dir, "state.json");
+    stamped->state = take_stamp(dir, "state.json");
     container->state = record_read_state(dir, container->id);
     container->created_ns = record_created_ns(container->config);
     return 0;
@@ -155,14 +122,14 @@ static int read_one(const struct container_store *store, const char *id, struct 
                     struct ct_error *err)
 {
     struct ct_error broken = {0};
-    struct copy *copy = copy_new(store, id);
+    struct copy *copy = copy_new(sizeof(struct stamped), store->dir, store->run_dir, id);
     char line[400];
 
     *ret = NULL;
     if (!copy) {
         return ct_fail(err, ENOMEM, "read container '%.12s'", id);
     }
-    if (copy_read(store, copy, &broken) == 0) {
+    if (copy_read(store, (struct stamped *)copy, &broken) == 0) {
         *ret = copy;
         return 0;
     }
@@ -179,62 +146,10 @@ static int read_one(const struct container_store *store, const char *id, struct 
 
 /* ---- all records ---------------------------------------------------------------------------- */
 
-static void copies_add(struct copies *copies, struct copy *given)
-{
-    if (copies->n == copies->room) {
-        copies->room = copies->room ? 2 * copies->room : 16;
-        copies->copy = reallocarray(copies->copy, copies->room, sizeof(struct copy *));
-        if (!copies->copy) {
-            abort(); /* as everywhere when small memory is out: no state is half written here */
-        }
-    }
-    copies->copy[copies->n++] = given;
-}
-
-void copies_done(struct copies *copies)
-{
-    for (size_t i = 0; i < copies->n; i++) {
-        copy_release(copies->copy[i]);
-    }
-    free(copies->copy);
-    *copies = (struct copies){0};
-}
-
-static struct copies copies_hold(const struct copies *copies)
-{
-    struct copies held = {0};
-    for (size_t i = 0; i < copies->n; i++) {
-        copies_add(&held, copy_hold(copies->copy[i]));
-    }
-    return held;
-}
-
-static int id_against_copy(const void *id, const void *element)
-{
-    const struct copy *const *copy = element;
-    return strcmp(id, (*copy)->container.id);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct copy *const *x = a;
-    return id_against_copy((*x)->container.id, b);
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct container *const *x = a, *const *y = b;
-    if ((*x)->created_ns != (*y)->created_ns) {
-        return (*x)->created_ns < (*y)->created_ns ? 1 : -1;
-    }
-    return strcmp((*x)->id, (*y)->id); /* any order, but always the same */
-}
-
 static int add_one(const struct container_store *store, const struct copies *known, const char *id,
                    struct copies *all, struct ct_error *err)
 {
-    struct copy **found =
-        known->n ? bsearch(id, known->copy, known->n, sizeof(*found), id_against_copy) : NULL;
+    struct copy **found = copies_find(known, id);
     struct copy *copy = NULL;
 
     if (found && is_still_true(store, *found)) {
@@ -261,9 +176,7 @@ static int read_all(const struct container_store *store, const struct copies *kn
             result = add_one(store, known, entry->d_name, all, err);
         }
     }
-    if (all->n > 1) {
-        qsort(all->copy, all->n, sizeof(struct copy *), by_id);
-    }
+    copies_sort(all);
     return result;
 }
 
@@ -288,42 +201,9 @@ const struct container **container_list(struct container_store *store, struct ct
     (void)pthread_mutex_lock(&store->mutex);
     int result = renew(store, &all, err);
     (void)pthread_mutex_unlock(&store->mutex);
-    const struct container **list =
-        result == 0 ? calloc(all.n + 1, sizeof(struct container *)) : NULL;
-    if (!list) {
+    if (result < 0) {
         copies_done(&all);
-        return result == 0 ? ct_fail_null(err, ENOMEM, "list the containers") : NULL;
+        return NULL;
     }
-    for (size_t i = 0; i < all.n; i++) {
-        list[i] = &all.copy[i]->container; /* the list holds them from now on */
-    }
-    if (all.n > 1) {
-        qsort(list, all.n, sizeof(*list), newest_first);
-    }
-    free(all.copy);
-    return list;
-}
-
-void container_list_free(const struct container **containers)
-{
-    for (const struct container **c = containers; c && *c; c++) {
-        copy_release((struct copy *)*c);
-    }
-    free(containers);
-}
-
-/* The memo is no part of the record, so a container that is to be looked at only has one, too. */
-static _Atomic(json_t *) *memo_of(const struct container *container)
-{
-    return &((struct container *)container)->memo;
-}
-
-json_t *container_take_memo(const struct container *container)
-{
-    return atomic_exchange(memo_of(container), NULL);
-}
-
-void container_put_memo(const struct container *container, json_t *memo)
-{
-    json_decref(atomic_exchange(memo_of(container), memo));
+    return copies_list(&all, err);
 }

@@ -51,7 +51,6 @@ static int resolve(struct container_store *store, const char *reference, char re
                    struct ct_error *err)
 {
     const char *name = reference[0] == '/' ? reference + 1 : reference;
-    size_t length = strlen(reference);
 
     if (is_container_id(reference) &&
         faccessat(store->dir_fd, reference, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -61,19 +60,9 @@ static int resolve(struct container_store *store, const char *reference, char re
     if (*name && name_resolve(store, name, ret_id)) {
         return 0;
     }
-    /* Only hex digits can begin an id; the empty text would begin them all. */
-    bool may_be_prefix =
-        length > 0 && length < 64 && strspn(reference, "0123456789abcdef") == length;
-    int matches = may_be_prefix ? match_prefix(store, reference, ret_id, err) : 0;
-    if (matches == 0) {
-        return ct_refuse(err, CT_NOT_FOUND, "no such container: %.64s%s", reference,
-                         length > 64 ? "…" : "");
-    }
-    if (matches > 1) {
-        (void)ct_refuse(err, CT_INVALID, "multiple containers begin with '%s'", reference);
-        return ct_hint(err, "give more digits of the id, or the name");
-    }
-    return matches < 0 ? -1 : 0;
+    int matches =
+        reference_may_be_prefix(reference) ? match_prefix(store, reference, ret_id, err) : 0;
+    return matches == 1 ? 0 : matches < 0 ? -1 : reference_refuse(reference, matches, err);
 }
 
 struct container *container_find(struct container_store *store, const char *reference,

@@ -1,5 +1,5 @@
 /*
- * names.c - the names of containers: which are allowed, who has which, and two words for the rest.
+ * names.c - the names of containers: who has which. Which are allowed: words.c.
  *
  * Room:       containers.   Called by: containers.c, lookup.c.
  *
@@ -15,33 +15,10 @@
 #include "json.h"
 #include "path.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
-
-#define NAME_MAX_BYTES 255 /* it is a file name */
-
-int name_check(const char *name, struct ct_error *err)
-{
-    size_t length = strlen(name);
-
-    if (length > NAME_MAX_BYTES) {
-        return ct_refuse(err, CT_INVALID,
-                         "invalid container name: %zu bytes, but at most %d are allowed", length,
-                         NAME_MAX_BYTES);
-    }
-    if (length < 2 || !isalnum((unsigned char)name[0]) || !isascii(name[0]) ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
-            length) {
-        return ct_refuse(
-            err, CT_INVALID,
-            "invalid container name '%.64s': only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed", name);
-    }
-    return 0;
-}
 
 /* The id that the link says; false when there is no such link, or it says nothing sensible. */
 static bool read_link(const struct container_store *store, const char *name, char ret_id[static 65])
@@ -87,9 +64,7 @@ int name_claim(struct container_store *store, const char *name, const char *id,
         return ct_fail(err, errno, "claim the name '%s'", name);
     }
     if (name_resolve(store, name, holder)) {
-        (void)ct_refuse(err, CT_EXISTS, "name \"/%.100s\" is already in use by container \"%.12s\"",
-                        name, holder);
-        return ct_hint(err, "remove or rename that container, or choose another name");
+        return name_refuse_taken(name, holder, err);
     }
     /* A link of the dead: we hold the store's lock, so nobody is about to give it a record. */
     if (unlinkat(store->names_fd, name, 0) < 0 || symlinkat(id, store->names_fd, name) < 0) {
@@ -103,49 +78,4 @@ void name_release(struct container_store *store, const char *name)
     if (*name) {
         (void)unlinkat(store->names_fd, name, 0); /* one that stays is a link of the dead */
     }
-}
-
-/* Docker's habit: a mood and a person. The people here made the parts of which containers are. */
-static const char *const moods[] = {
-    "agile",    "amazing", "bold",     "brave",   "bright",  "calm",     "clever", "cool",
-    "eager",    "epic",    "fervent",  "festive", "frosty",  "gentle",   "happy",  "hopeful",
-    "jolly",    "keen",    "kind",     "lucid",   "magic",   "modest",   "nice",   "nifty",
-    "peaceful", "quirky",  "relaxed",  "serene",  "sharp",   "silent",   "sleepy", "stoic",
-    "sweet",    "tender",  "trusting", "upbeat",  "vibrant", "vigilant", "wise",   "zen",
-};
-static const char *const people[] = {
-    "allman",   "bernstein",  "bourne",  "cerf",      "cox",      "dijkstra", "engelbart",
-    "feldman",  "gosling",    "hamming", "hopper",    "joy",      "kay",      "kernighan",
-    "knuth",    "lamport",    "lesk",    "liskov",    "lovelace", "mcilroy",  "moolenaar",
-    "morris",   "ossanna",    "perlman", "pike",      "postel",   "ritchie",  "shannon",
-    "spafford", "stallman",   "stevens", "tanenbaum", "thompson", "torvalds", "turing",
-    "wall",     "weinberger", "wilkes",  "wirth",     "zemanek",
-};
-
-static unsigned random_below(unsigned limit)
-{
-    unsigned value = 0;
-    /* Fails only before the machine's first entropy; a name needs no secrecy. */
-    (void)!getrandom(&value, sizeof(value), GRND_NONBLOCK);
-    return value % limit;
-}
-
-char *name_choose(struct container_store *store, const char *id, struct ct_error *err)
-{
-    for (int try = 0; try < 50; try++) {
-        const char *mood = moods[random_below(sizeof(moods) / sizeof(moods[0]))];
-        const char *person = people[random_below(sizeof(people) / sizeof(people[0]))];
-        struct ct_error taken = {0};
-        /* Numbers only when words alone did not do, so that they stay rare. */
-        CT_AUTO_FREE char *name = try < 6 ? ct_printf("%s_%s", mood, person)
-                                          : ct_printf("%s_%s%u", mood, person, random_below(1000));
-        if (name_claim(store, name, id, &taken) == 0) {
-            return ct_steal(name);
-        }
-        if (taken.kind != CT_EXISTS) {
-            *err = taken;
-            return NULL;
-        }
-    }
-    return ct_refuse_null(err, CT_EXISTS, "choose a name: every one tried is taken");
 }

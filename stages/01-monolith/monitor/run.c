@@ -36,13 +36,11 @@
 void reload_config(struct container *container)
 {
     struct ct_error err = {0};
-    json_t *config = ct_json_load_at(container->dir_fd, "config.json", &err);
+    json_t *config = container_read_config(container, &err);
 
-    if (json_is_object(config)) { /* else the one that we have is the best there is */
+    if (config) { /* else the one that we have is the best there is */
         json_decref(container->config);
         container->config = config;
-    } else {
-        json_decref(config);
     }
 }
 
