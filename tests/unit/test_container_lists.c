@@ -264,20 +264,6 @@ static void every_one_of_many_changes_is_seen_at_once(void **state)
     }
 }
 
-static void a_new_name_is_in_the_next_list(void **state)
-{
-    struct fixture *f = *state;
-    struct ct_error err = {0};
-    plant_known(f);
-    struct container *web = container_find(f->other, WEB, &err);
-    assert_non_null(web);
-
-    assert_int_equal(container_rename(f->other, web, "shop", &err), 0);
-
-    assert_listed(f, "shop", "exited");
-    container_free(web);
-}
-
 static void a_removed_container_is_in_no_list(void **state)
 {
     struct fixture *f = *state;
@@ -291,24 +277,6 @@ static void a_removed_container_is_in_no_list(void **state)
 
     assert_listed(f, "stays", "exited");
     container_free(web);
-}
-
-static void a_list_outlives_what_it_lists(void **state)
-{
-    struct fixture *f = *state;
-    struct ct_error err = {0};
-    plant_known(f);
-    const struct container **all = list(f, 1);
-    struct container *web = container_find(f->other, WEB, &err);
-    assert_non_null(web);
-    assert_int_equal(container_delete(f->other, web, &err), 0);
-    container_free(web);
-    container_list_free(list(f, 0)); /* the store has forgotten it */
-
-    assert_string_equal(container_name(all[0]), "web");
-    assert_int_equal(container_monitor(all[0]), 0);
-
-    container_list_free(all);
 }
 
 static void another_record_under_the_same_id_is_another(void **state)
@@ -357,21 +325,6 @@ static void a_state_that_is_missing_is_looked_for_each_time(void **state)
     container_list_free(all);
     save_status(f, "paused");
     assert_listed(f, "web", "paused");
-}
-
-static void who_changes_a_container_changes_no_list(void **state)
-{
-    struct fixture *f = *state;
-    struct ct_error err = {0};
-    plant_known(f);
-    struct container *web = container_find(f->store, WEB, &err);
-    assert_non_null(web);
-
-    ct_json_set_string(web->state, "Status", "running");
-    ct_json_set_string(web->config, "Name", "/shop");
-
-    assert_listed(f, "web", "exited");
-    container_free(web);
 }
 
 /* ---- many ------------------------------------------------------------------------------------ */
@@ -526,13 +479,10 @@ int main(void)
         CASE(a_memo_stays_as_long_as_the_record_is_the_same),
         CASE(what_another_process_has_written_is_in_the_next_list),
         CASE(every_one_of_many_changes_is_seen_at_once),
-        CASE(a_new_name_is_in_the_next_list),
         CASE(a_removed_container_is_in_no_list),
-        CASE(a_list_outlives_what_it_lists),
         CASE(another_record_under_the_same_id_is_another),
         CASE(a_state_that_is_torn_is_exited_until_it_is_whole_again),
         CASE(a_state_that_is_missing_is_looked_for_each_time),
-        CASE(who_changes_a_container_changes_no_list),
         CASE(two_thousand_are_listed_with_few_open_files),
         CASE(without_any_file_left_the_list_fails_and_is_not_shorter),
         CASE(threads_that_list_while_it_changes_see_nothing_stale),

@@ -7,6 +7,7 @@
  *
  *   container.c  a container's struct, its locks     documents.c  how its documents begin
  *   copy.c       shared copies of records, lists     words.c      names and references
+ *   trash.c      directories on their way out
  *
  * What a file here needs of the implementation is declared as such.
  */
@@ -65,6 +66,13 @@ char *name_choose(struct container_store *store, const char *id, struct ct_error
 bool reference_may_be_prefix(const char *reference);
 /* What to say when so many ids begin with it: 0 CT_NOT_FOUND, else CT_INVALID. */
 int reference_refuse(const char *reference, int matches, struct ct_error *err);
+
+/* ---- trash.c -------------------------------------------------------------------------------- */
+
+/* No directory is in it: what a sweep costs is known before the lock is taken. */
+bool trash_is_empty(int trash_fd);
+/* Empties it. The caller keeps others from changing the store, so nobody is at work there. */
+void trash_sweep(int trash_fd);
 
 /* ---- copy.c --------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
  *
  * The three changes hold DIR/lock. Each is a sequence of steps that are atomic by themselves, in
  * an order such that a record always has its name's link; a crash in between leaves only what
- * sweep() knows to be garbage: something in trash/, or a link that no record answers to.
+ * trash_sweep() knows to be garbage: something in trash/, or a link that no record answers to.
  */
 #define CT_LAYER "containers"
 #include "containers_internal.h"
@@ -14,7 +14,6 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json.h"
-#include "log.h"
 #include "path.h"
 #include "units.h"
 
@@ -30,42 +29,18 @@ static int lock_store(const struct container_store *store, int timeout_ms, struc
     return ct_lock_at(store->dir_fd, "lock", CT_LOCK_EXCLUSIVE, timeout_ms, err);
 }
 
-/* Empties trash/. The caller holds the store's lock, so nobody is at work there. */
-static void sweep(const struct container_store *store)
-{
-    CT_AUTO_CLOSE int fd = openat(store->trash_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CT_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (!dir) {
-        return; /* what is there stays for the next time */
-    }
-    fd = -1; /* it is dir's now */
-    while ((entry = readdir(dir))) {
-        struct ct_error err = {0};
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        if (ct_remove_tree(store->trash_fd, entry->d_name, &err) < 0) {
-            char line[512];
-            ct_warn("sweep '%s': %s", entry->d_name, ct_error_render(&err, line, sizeof(line)));
-        }
-    }
-}
-
 /* Sweeps only when nobody works, and only when there is something: opening a store must be cheap.
  */
 static void sweep_if_idle(const struct container_store *store)
 {
     struct ct_error busy = {0};
-    struct stat trash;
 
-    if (fstat(store->trash_fd, &trash) < 0 || trash.st_nlink <= 2) { /* no directory in it */
+    if (trash_is_empty(store->trash_fd)) {
         return;
     }
     CT_AUTO_CLOSE int lock = lock_store(store, 0, &busy);
     if (lock >= 0) {
-        sweep(store);
+        trash_sweep(store->trash_fd);
     }
 }
 
@@ -178,7 +153,7 @@ struct container *container_create(struct container_store *store, const char *na
     }
     if (!container) {
         name_release(store, chosen);
-        sweep(store);
+        trash_sweep(store->trash_fd);
         return NULL;
     }
     json_decref(container->config); /* the caller's own document, so that both see the same */
@@ -222,7 +197,7 @@ int container_delete(struct container_store *store, struct container *container,
         return ct_fail(err, errno, "remove the record of container '%.12s'", container->id);
     }
     name_release(store, container_name(container));
-    sweep(store);
+    trash_sweep(store->trash_fd);
     /* Last of all, because it holds the lock file that others may be waiting for. */
     if (ct_remove_tree(store->run_fd, container->id, err) < 0) {
         return -1;

@@ -1,8 +1,10 @@
 /*
- * containers.h - the records of containers: on disk, found by name or by id prefix.
+ * containers.h - the records of containers: found by name or by id prefix.
  *
  * Room:       containers. Knows documents and locks; starts nothing.
  * Called by:  engine, monitor.
+ * Behind it:  up to stage 03 a store in a directory, as described here. In stage 04 containerd has
+ * the two documents (04/containers), and what is in DIR/<id> beside them is all there is.
  *
  * On disk, DIR/<64 hex id>/:
  *   config.json  what was asked for; written by the engine under the container's lock
@@ -123,7 +125,7 @@ pid_t container_monitor(const struct container *container);
 int container_become_monitor(struct container *container, struct ct_error *err);
 
 /*
- * container_watch - an fd (owned) that turns readable when state.json changes or the record goes;
+ * container_watch - an fd (owned) that turns readable when the state is saved or the record goes;
  * container_watch_next() consumes what is there. For wait, logs -f, stats.
  */
 int container_watch(const struct container *container, struct ct_error *err);

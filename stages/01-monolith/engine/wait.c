@@ -4,7 +4,7 @@
  * Room:       engine.   Called by: cli, rest; logs with follow.
  * Spec:       Docker Engine API 1.43, "Wait for a container"; the conditions are its own words.
  *
- * The fd is an epoll set of two: the record's watch (state.json changed, or the record went) and
+ * The fd is an epoll set of two: the record's watch (the state was saved, or the record went) and
  * the monitor's end (a killed monitor writes nothing any more). A container that ended and was
  * removed before we looked has left its exit code in the journal of events.
  */

@@ -60,7 +60,7 @@ struct monitor_stream {
 
 /*
  * monitor_start - starts the container: returns when its program runs, or with the whole chain of
- * why it does not (and then nothing of it is left, and state.json says created/exited with Error
+ * why it does not (and then nothing of it is left, and the state says created/exited with Error
  * and ExitCode 126, 127 or 128). The caller holds the container's lock.
  */
 int monitor_start(const struct monitor_paths *paths, struct container *container,
@@ -68,7 +68,7 @@ int monitor_start(const struct monitor_paths *paths, struct container *container
                   struct ct_error *err);
 
 /*
- * monitor_reconcile - makes state.json true again when its monitor is gone: adopts a job that
+ * monitor_reconcile - makes the state true again when its monitor is gone: adopts a job that
  * still runs, or records the end (ExitCode 137 when nobody knows better, 255 after a reboot), takes
  * back networks and mounts. Cheap when there is nothing to do. The caller holds the lock.
  */
@@ -100,7 +100,7 @@ int monitor_pause(struct container *container, bool pause, struct ct_error *err)
  * "ExitCode", "Pid"). ret_fd NULL: detached. */
 int monitor_exec(struct container *container, const char *exec_id, int *ret_fd,
                  struct ct_error *err);
-/* Limits and restart policy from the saved config.json. */
+/* Limits and restart policy from the saved config. */
 int monitor_update(struct container *container, struct ct_error *err);
 /* One sample in the shape of Docker's stats (without precpu). Owned. And pids. */
 json_t *monitor_stats(struct container *container, struct ct_error *err);

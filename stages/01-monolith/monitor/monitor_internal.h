@@ -89,7 +89,7 @@ int run_change_network(struct monitor *monitor, bool connect, const json_t *requ
                        struct ct_error *err);
 /* Takes back what a run left in the world: networks, mounts. Nothing there: no error. */
 int run_clean_up(const struct places *places, struct container *container, struct ct_error *err);
-/* Reads config.json again: the engine may have changed it (rename, update). */
+/* Reads the config again: the engine may have changed it (rename, update). */
 void reload_config(struct container *container);
 
 /* files.c: hosts, hostname and resolv.conf, written into the same inodes, which are bind-mounted.
@@ -103,7 +103,7 @@ int sharing_build(const struct monitor *monitor, struct spec *spec, struct ct_er
 int sharing_mount(const struct container *container, struct ct_error *err);
 int sharing_unmount(const struct container *container, struct ct_error *err);
 
-/* state.c: one function a transition; each saves state.json and returns 0 or -1. */
+/* state.c: one function a transition; each saves the state and returns 0 or -1. */
 int state_preparing(struct container *container, json_t *job, struct ct_error *err);
 int state_running(struct container *container, pid_t pid, struct ct_error *err);
 int state_paused(struct container *container, bool paused, struct ct_error *err);

@@ -4,8 +4,8 @@
  * Room:       monitor.   Called by: monitor.c, supervise.c, reconcile.c.
  *
  * The order up: root file system, files, volumes, streams, the driver's job, networks, exec. What
- * the job left in the world is in state.json before the program runs, so that a killed monitor's
- * successor finds it. A failure takes back what was done, in reverse.
+ * the job left in the world is in the saved state before the program runs, so that a killed
+ * monitor's successor finds it. A failure takes back what was done, in reverse.
  */
 #define CT_LAYER "monitor"
 #include "dns.h"

@@ -117,6 +117,47 @@ int connection_call(const ProtobufCServiceDescriptor *service, const char *metho
     return 0;
 }
 
+/* The answers that have come, one after the other. */
+static int receive_all(struct grpc_call *call, const ProtobufCMessageDescriptor *type,
+                       connection_item_fn each, void *context, struct ct_error *err)
+{
+    int got = 0;
+
+    do {
+        CONNECTION_AUTO_MESSAGE ProtobufCMessage *item = NULL;
+        got = grpc_receive(call, type, &item, err);
+        if (got > 0 && each(context, item, err) < 0) {
+            got = -1;
+        }
+    } while (got > 0);
+    return got;
+}
+
+int connection_stream(const ProtobufCServiceDescriptor *service, const char *method,
+                      const void *request, int timeout_ms, connection_item_fn each, void *context,
+                      struct ct_error *err)
+{
+    const ProtobufCMethodDescriptor *types =
+        protobuf_c_service_descriptor_get_method_by_name(service, method);
+    const struct grpc_header headers[] = {{"containerd-namespace", NAMESPACE}};
+    struct grpc_client *opened = client(err);
+    struct grpc_call *call =
+        opened ? grpc_begin(opened, service, method, headers, 1, timeout_ms, err) : NULL;
+    struct ct_error ignored = {0};
+
+    if (!call) {
+        return -1;
+    }
+    (void)grpc_send(call, request, &ignored); /* its end says why */
+    grpc_send_end(call);
+    if (receive_all(call, types->output, each, context, err) < 0 && err->kind != CT_UNREACHABLE) {
+        grpc_abort(call);
+        return -1;
+    }
+    ct_error_clear(err); /* a lost connection is told better by the call's end */
+    return grpc_end(call, err);
+}
+
 /* ---- what it offers -------------------------------------------------------------------------- */
 
 int connection_offers(const char *id, struct ct_error *err)

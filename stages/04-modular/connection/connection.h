@@ -2,8 +2,9 @@
  * connection.h - the daemon's one connection to containerd, and calls over it.
  *
  * Room:       connection (stage 04).
- * Called by:  execdriver, networks and volumes of stage 04: the doors behind which containerd is.
- * Spec:       containerd, api/services: every call names a namespace in its metadata.
+ * Called by:  containers, execdriver, networks and volumes of stage 04: the doors behind which
+ * containerd is. Spec:       containerd, api/services: every call names a namespace in its
+ * metadata.
  *
  * All functions may be called from any thread. Errors are containerd's, as "containerd: …", with
  * their whole chain if it is ours.
@@ -22,6 +23,14 @@
 int connection_call(const ProtobufCServiceDescriptor *service, const char *method,
                     const void *request, int timeout_ms, ProtobufCMessage **ret,
                     struct ct_error *err);
+
+/* A call of one request and many answers, each (borrowed) passed on. -1 of the callback's ends it.
+ * It is never repeated, and does not wait for a containerd. */
+typedef int (*connection_item_fn)(void *context, const ProtobufCMessage *item,
+                                  struct ct_error *err);
+int connection_stream(const ProtobufCServiceDescriptor *service, const char *method,
+                      const void *request, int timeout_ms, connection_item_fn each, void *context,
+                      struct ct_error *err);
 
 /*
  * connection_wait - how long a call waits from now on when nobody listens there: for whoever keeps

@@ -146,27 +146,75 @@ static int list_stream(struct grpc_call *call, struct ct_error *err)
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
+typedef Containerd__Services__Containers__V1__Container__ExtensionsEntry Extension;
+
+static int delete_extensions(struct store *store, const char *space, const char *id,
+                             struct ct_error *err)
+{
+    return store_run(store, err,
+                     "DELETE FROM container_extensions WHERE namespace = ? AND container = ?", "ss",
+                     space, id) < 0
+               ? -1
+               : 0;
+}
+
+static int set_extension(struct store *store, const char *space, const char *id,
+                         const Extension *entry, struct ct_error *err)
+{
+    if (!entry->value) {
+        return ct_refuse(err, CT_INVALID, "extension '%.80s' has no value", entry->key);
+    }
+    return store_run(store, err,
+                     "INSERT OR REPLACE INTO container_extensions VALUES (?, ?, ?, ?, ?)", "ssssb",
+                     space, id, entry->key, entry->value->type_url,
+                     (const void *)entry->value->value.data, entry->value->value.len) < 0
+               ? -1
+               : 0;
+}
+
 static int write_extensions(struct store *store, const char *space, const Container *container,
                             struct ct_error *err)
 {
-    if (store_run(store, err,
-                  "DELETE FROM container_extensions WHERE namespace = ? AND container = ?", "ss",
-                  space, container->id) < 0) {
-        return -1;
+    int result = delete_extensions(store, space, container->id, err);
+
+    for (size_t i = 0; i < container->n_extensions && result == 0; i++) {
+        result = set_extension(store, space, container->id, container->extensions[i], err);
     }
+    return result;
+}
+
+static int write_extension(struct store *store, const char *space, const Container *container,
+                           const char *name, struct ct_error *err)
+{
     for (size_t i = 0; i < container->n_extensions; i++) {
-        const Containerd__Services__Containers__V1__Container__ExtensionsEntry *entry =
-            container->extensions[i];
-        if (!entry->value) {
-            return ct_refuse(err, CT_INVALID, "extension '%.80s' has no value", entry->key);
-        }
-        if (store_run(store, err, "INSERT INTO container_extensions VALUES (?, ?, ?, ?, ?)",
-                      "ssssb", space, container->id, entry->key, entry->value->type_url,
-                      (const void *)entry->value->value.data, entry->value->value.len) < 0) {
-            return -1;
+        if (strcmp(container->extensions[i]->key, name) == 0) {
+            return set_extension(store, space, container->id, container->extensions[i], err);
         }
     }
-    return 0;
+    return store_run(store, err,
+                     "DELETE FROM container_extensions WHERE namespace = ? AND container = ? AND "
+                     "name = ?",
+                     "sss", space, container->id, name) < 0
+               ? -1
+               : 0;
+}
+
+/* "extensions": all of them; "extensions.NAME": that one, and the others stay. */
+static int update_extensions(struct store *store, const char *space, const Container *container,
+                             store_mask mask, struct ct_error *err)
+{
+    static const char field[] = "extensions";
+    int result = mask && mask->n_paths > 0 ? 0 : write_extensions(store, space, container, err);
+
+    for (size_t i = 0; mask && i < mask->n_paths && result == 0; i++) {
+        const char *path = mask->paths[i];
+        if (strcmp(path, field) == 0) {
+            result = write_extensions(store, space, container, err);
+        } else if (strncmp(path, field, sizeof(field) - 1) == 0) {
+            result = write_extension(store, space, container, path + sizeof(field), err);
+        }
+    }
+    return result;
 }
 
 static int insert(struct store *store, const char *space, const Container *container,
@@ -255,10 +303,8 @@ static int write_fields(struct store *store, const char *space, const Container 
                   wanted->spec->value.len, space, wanted->id) < 0) {
         return -1;
     }
-    if (mask_has(mask, "extensions") && write_extensions(store, space, wanted, err) < 0) {
-        return -1;
-    }
-    if (labels_write(store, space, KIND, wanted->id, wanted->labels, wanted->n_labels, mask,
+    if (update_extensions(store, space, wanted, mask, err) < 0 ||
+        labels_write(store, space, KIND, wanted->id, wanted->labels, wanted->n_labels, mask,
                      "labels", err) < 0) {
         return -1;
     }

@@ -4,9 +4,10 @@
  * Room:       execdriver (stage 04).   Called by: see execdriver.h.
  * Spec:       containerd, api/services/containers and api/services/tasks.
  *
- * containerd's container is a record, its task the processes. exec_create() makes both,
- * exec_delete() removes both. What they are called is the job's id, so nothing has to be remembered
- * to find them.
+ * containerd's container says what is to be run, its task is the processes. exec_create() makes
+ * both, exec_delete() removes both; but a container that is a record (container_record.h) was there
+ * before, and stays. What they are called is the job's id, so nothing has to be remembered to find
+ * them.
  */
 #define CT_LAYER "execdriver"
 #include "tasks_internal.h"
@@ -114,27 +115,77 @@ static size_t pack_options(const struct exec_spec *spec, uint8_t *buffer, size_t
     return length <= size ? containerd__runc__v1__options__pack(&options, buffer) : 0;
 }
 
-static int create_container(const struct exec_spec *spec, const json_t *document, int timeout_ms,
-                            struct ct_error *err)
+typedef Containerd__Services__Containers__V1__Container ContainerMessage;
+
+/* What containerd has by this id. 1: somebody's record (container_record.h), 0: another container,
+ * or none: CT_NOT_FOUND is in err then. -1: it does not answer. */
+static int is_record(const char *id, int timeout_ms, struct ct_error *err)
+{
+    Containerd__Services__Containers__V1__GetContainerRequest request =
+        CONTAINERD__SERVICES__CONTAINERS__V1__GET_CONTAINER_REQUEST__INIT;
+    TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
+
+    request.id = (char *)id;
+    if (containers_call("Get", &request, timeout_ms, &answer, err) < 0) {
+        return err->kind == CT_NOT_FOUND ? 0 : -1;
+    }
+    const ContainerMessage *container =
+        ((const Containerd__Services__Containers__V1__GetContainerResponse *)answer)->container;
+    for (size_t i = 0; container && i < container->n_labels; i++) {
+        if (strcmp(container->labels[i]->key, CONTAINER_RECORD_LABEL) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int make_container(ContainerMessage *container, int timeout_ms, struct ct_error *err)
 {
     Containerd__Services__Containers__V1__CreateContainerRequest request =
         CONTAINERD__SERVICES__CONTAINERS__V1__CREATE_CONTAINER_REQUEST__INIT;
-    Containerd__Services__Containers__V1__Container container =
-        CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__INIT;
     Containerd__Services__Containers__V1__Container__Runtime runtime =
         CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__RUNTIME__INIT;
-    CT_AUTO_FREE char *text = NULL, *shim = tasks_shim_name();
+    CT_AUTO_FREE char *shim = container_record_runtime();
+
+    runtime.name = shim;
+    container->runtime = &runtime;
+    request.container = container;
+    return containers_call("Create", &request, timeout_ms, NULL, err);
+}
+
+/* Of a record only the spec is ours; its runtime cannot be changed any more. */
+static int fill_record(ContainerMessage *container, int timeout_ms, struct ct_error *err)
+{
+    Containerd__Services__Containers__V1__UpdateContainerRequest request =
+        CONTAINERD__SERVICES__CONTAINERS__V1__UPDATE_CONTAINER_REQUEST__INIT;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    char spec[] = "spec", *paths[] = {spec};
+
+    mask.paths = paths;
+    mask.n_paths = 1;
+    request.container = container;
+    request.update_mask = &mask;
+    return containers_call("Update", &request, timeout_ms, NULL, err);
+}
+
+static int create_container(const struct exec_spec *spec, const json_t *document, int timeout_ms,
+                            struct ct_error *err)
+{
+    ContainerMessage container = CONTAINERD__SERVICES__CONTAINERS__V1__CONTAINER__INIT;
+    CT_AUTO_FREE char *text = NULL;
     Google__Protobuf__Any packed = GOOGLE__PROTOBUF__ANY__INIT;
 
     if (tasks_pack(TASKS_SPEC_TYPE, document, &packed, &text, err) < 0) {
         return -1;
     }
-    runtime.name = shim;
     container.id = (char *)spec->id;
-    container.runtime = &runtime;
     container.spec = &packed;
-    request.container = &container;
-    return containers_call("Create", &request, timeout_ms, NULL, err);
+    int record = is_record(spec->id, timeout_ms, err);
+    if (record != 0) {
+        return record < 0 ? -1 : fill_record(&container, timeout_ms, err);
+    }
+    ct_error_clear(err); /* there is none; else the next call says CT_EXISTS */
+    return make_container(&container, timeout_ms, err);
 }
 
 static int create_task(struct exec_job *job, const struct exec_spec *spec, int timeout_ms,
@@ -360,24 +411,32 @@ static int delete_task(const char *id, struct ct_error *err)
     return end_task(id, err) < 0 ? -1 : tasks_call("Delete", &request, TASKS_TIMEOUT_MS, NULL, err);
 }
 
-/* Gone already is what was wanted. */
-static int delete_both(const char *id, struct ct_error *err)
+/* Unless it is a record. */
+static int delete_container(const char *id, struct ct_error *err)
 {
     Containerd__Services__Containers__V1__DeleteContainerRequest request =
         CONTAINERD__SERVICES__CONTAINERS__V1__DELETE_CONTAINER_REQUEST__INIT;
+    int record = is_record(id, TASKS_TIMEOUT_MS, err);
 
-    if (delete_task(id, err) < 0) {
-        if (err->kind != CT_NOT_FOUND) {
-            return -1;
-        }
-        ct_error_clear(err);
+    if (record != 0 || err->kind) {
+        return record > 0 ? 0 : -1;
     }
     request.id = (char *)id;
-    if (containers_call("Delete", &request, TASKS_TIMEOUT_MS, NULL, err) < 0) {
-        if (err->kind != CT_NOT_FOUND) {
-            return -1;
+    return containers_call("Delete", &request, TASKS_TIMEOUT_MS, NULL, err);
+}
+
+/* Gone already is what was wanted. */
+static int delete_both(const char *id, struct ct_error *err)
+{
+    int (*const steps[])(const char *, struct ct_error *) = {delete_task, delete_container};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i](id, err) < 0) {
+            if (err->kind != CT_NOT_FOUND) {
+                return -1;
+            }
+            ct_error_clear(err);
         }
-        ct_error_clear(err);
     }
     return 0;
 }
@@ -452,7 +511,7 @@ json_t *tasks_document(const struct exec_job *job, struct ct_error *err)
     if (containers_call("Get", &request, TASKS_TIMEOUT_MS, &answer, err) < 0) {
         return NULL;
     }
-    const Containerd__Services__Containers__V1__Container *container =
+    const ContainerMessage *container =
         ((const Containerd__Services__Containers__V1__GetContainerResponse *)answer)->container;
     const Google__Protobuf__Any *spec = container ? container->spec : NULL;
     return spec ? ct_json_parse((const char *)spec->value.data, spec->value.len, err)

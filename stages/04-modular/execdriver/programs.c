@@ -1,7 +1,7 @@
 /*
  * programs.c - the other boxes' programs: where this machine has them.
  *
- * Room:       execdriver (stage 04).   Called by: driver.c, job.c.
+ * Room:       execdriver (stage 04).   Called by: driver.c, job.c; container_record.h.
  *
  * What the environment names; else ours: where they stand in a build tree or are installed, seen
  * from this very program, or in PATH; then Docker's own of the same role.
@@ -75,7 +75,8 @@ char *tasks_runtime_program(void)
     return named ? ct_strdup(named) : find("runc", "cutaway-runc");
 }
 
-char *tasks_shim_name(void)
+/* A path, or the name by which containerd finds Docker's. */
+char *container_record_runtime(void)
 {
     const char *named = getenv("CUTAWAY_SHIM");
     char *program = named ? ct_strdup(named) : find("shim", "cutaway-containerd-shim");

@@ -5,8 +5,8 @@
  * Man:        unix(7) (SO_PEERCRED).
  *
  * It is no part of the daemon: a daemon that is killed leaves it running, and the next one finds it
- * by its socket. A daemon that ends takes it along only when no container is left, for whoever
- * waits for a container's end waits there.
+ * by its socket. A daemon that ends takes it along only when no container runs, for whoever waits
+ * for a container's end waits there.
  *
  * One that dies is started again by a thread that waits for that: at once, and when it does not
  * live long, later each time. Containers do not notice, and calls wait a while for it
@@ -265,18 +265,17 @@ int exec_driver_begin(const char *root, const char *run, struct ct_error *err)
     return (runs || start(err) == 0) && start_keeper(err) == 0 ? 0 : -1;
 }
 
-static bool holds_containers(void)
+static bool holds_tasks(void)
 {
-    Containerd__Services__Containers__V1__ListContainersRequest request =
-        CONTAINERD__SERVICES__CONTAINERS__V1__LIST_CONTAINERS_REQUEST__INIT;
+    Containerd__Services__Tasks__V1__ListTasksRequest request =
+        CONTAINERD__SERVICES__TASKS__V1__LIST_TASKS_REQUEST__INIT;
     TASKS_AUTO_MESSAGE ProtobufCMessage *answer = NULL;
     struct ct_error unknown = {0};
 
-    if (containers_call("List", &request, TASKS_TIMEOUT_MS, &answer, &unknown) < 0) {
+    if (tasks_call("List", &request, TASKS_TIMEOUT_MS, &answer, &unknown) < 0) {
         return true; /* in doubt it stays */
     }
-    return ((const Containerd__Services__Containers__V1__ListContainersResponse *)answer)
-               ->n_containers > 0;
+    return ((const Containerd__Services__Tasks__V1__ListTasksResponse *)answer)->n_tasks > 0;
 }
 
 void exec_driver_end(void)
@@ -284,7 +283,7 @@ void exec_driver_end(void)
     struct ct_error ignored = {0};
 
     stop_keeper();
-    pid_t pid = server.is_ours && !holds_containers() ? server_pid() : 0;
+    pid_t pid = server.is_ours && !holds_tasks() ? server_pid() : 0;
     CT_AUTO_CLOSE int pidfd = pid > 0 ? ct_pidfd_open(pid, &ignored) : -1;
     if (pidfd >= 0 && ct_pidfd_signal(pidfd, SIGTERM, &ignored) == 0) {
         (void)ct_wait_readable(pidfd, -1, END_LIMIT_MS, &ignored);

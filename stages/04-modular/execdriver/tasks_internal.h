@@ -13,6 +13,7 @@
 #define TASKS_INTERNAL_H
 
 #include "connection.h"
+#include "container_record.h"
 #include "execdriver.h"
 
 #include "containerd_api.h"
@@ -23,7 +24,7 @@
 #define TASKS_VARIABLE     CONNECTION_VARIABLE
 #define TASKS_KEPT_MAX     4
 #define TASKS_TIMEOUT_MS   CONNECTION_TIMEOUT_MS
-#define TASKS_SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+#define TASKS_SPEC_TYPE    CONTAINER_SPEC_TYPE
 #define TASKS_PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 #define TASKS_LIMITS_TYPE  "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 
@@ -82,8 +83,6 @@ char *tasks_runtime_program(void);
 /* Where the runtime keeps the states of this daemon's containers. NULL: its own choice. */
 char *tasks_runtime_root(void);
 char *tasks_init_program(void);
-/* A path, or the name by which containerd finds Docker's. */
-char *tasks_shim_name(void);
 char *tasks_server_program(void);
 
 /* ---- process.c ------------------------------------------------------------------------------ */
