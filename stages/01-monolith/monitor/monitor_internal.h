@@ -85,7 +85,7 @@ void run_take_down(struct monitor *monitor);
 void run_finish(struct monitor *monitor, struct run_end *ret); /* both */
 /* Connects to one more network while it runs, or leaves one. request: EndpointConfig and "Network".
  */
-int run_change_network(struct monitor *monitor, bool connect, const json_t *request,
+int run_change_network(struct monitor *monitor, bool join, const json_t *request,
                        struct ct_error *err);
 /* Takes back what a run left in the world: networks, mounts. Nothing there: no error. */
 int run_clean_up(const struct places *places, struct container *container, struct ct_error *err);

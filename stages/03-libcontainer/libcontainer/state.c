@@ -161,6 +161,11 @@ void lc_container_unlock(struct lc_container *container)
     container->lock_fd = -1;
 }
 
+static struct lc_container *refuse_as_there(struct ct_error *err)
+{
+    return ct_refuse_null(err, CT_EXISTS, "container with given ID already exists");
+}
+
 struct lc_container *lc_container_make(const char *root, const char *id, struct ct_error *err)
 {
     CT_AUTO_CLOSE int root_fd = -1;
@@ -171,7 +176,7 @@ struct lc_container *lc_container_make(const char *root, const char *id, struct 
     /* mkdir(2) has one winner: the directory is the claim on the id. */
     if (mkdirat(root_fd, id, 0700) < 0) {
         if (errno == EEXIST) {
-            return ct_refuse_null(err, CT_EXISTS, "container with given ID already exists");
+            return refuse_as_there(err);
         }
         return ct_fail_null(err, errno, "make '%.100s/%.60s'", root, id);
     }
@@ -182,7 +187,12 @@ struct lc_container *lc_container_make(const char *root, const char *id, struct 
         (void)ct_fail(err, errno, "open '%.100s/%.60s'", root, id);
     }
     if (container->dir_fd >= 0 && take_lock(container, err) == 0) {
-        return container;
+        if (faccessat(container->dir_fd, LC_STATE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+            return container;
+        }
+        /* Another creation's: ours was deleted before we opened it. */
+        lc_close(container);
+        return refuse_as_there(err);
     }
     lc_close(container);
     if (err->kind == CT_NOT_FOUND) { /* by who saw the directory before we had the lock */

@@ -139,7 +139,7 @@ static int is_record(const char *id, int timeout_ms, struct ct_error *err)
     return 0;
 }
 
-static int make_container(ContainerMessage *container, int timeout_ms, struct ct_error *err)
+static int make_container(ContainerMessage container, int timeout_ms, struct ct_error *err)
 {
     Containerd__Services__Containers__V1__CreateContainerRequest request =
         CONTAINERD__SERVICES__CONTAINERS__V1__CREATE_CONTAINER_REQUEST__INIT;
@@ -148,8 +148,8 @@ static int make_container(ContainerMessage *container, int timeout_ms, struct ct
     CT_AUTO_FREE char *shim = container_record_runtime();
 
     runtime.name = shim;
-    container->runtime = &runtime;
-    request.container = container;
+    container.runtime = &runtime;
+    request.container = &container;
     return containers_call("Create", &request, timeout_ms, NULL, err);
 }
 
@@ -185,7 +185,7 @@ static int create_container(const struct exec_spec *spec, const json_t *document
         return record < 0 ? -1 : fill_record(&container, timeout_ms, err);
     }
     ct_error_clear(err); /* there is none; else the next call says CT_EXISTS */
-    return make_container(&container, timeout_ms, err);
+    return make_container(container, timeout_ms, err);
 }
 
 static int create_task(struct exec_job *job, const struct exec_spec *spec, int timeout_ms,
