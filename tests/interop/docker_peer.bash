@@ -23,7 +23,7 @@ start_dockerd() {
 _of_peer() { grep -lF -f <(echo "$PEER_HOME/") /proc/[0-9]*/cmdline 2>/dev/null; }
 
 peer_teardown() {
-  local ids left
+  local ids left process
   [ -n "${DOCKERD:-}" ] || return 0
   mapfile -t ids < <(docker ps -aq)
   if ((${#ids[@]} > 0)); then docker rm -f "${ids[@]}" >/dev/null; fi
@@ -31,6 +31,11 @@ peer_teardown() {
   awk -v home="$PEER_HOME/" 'index($5, home) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs -r umount -l
   local deadline=$((SECONDS + 10))
   while left=$(_of_peer) && [ -n "$left" ] && ((SECONDS < deadline)); do sleep 0.1; done
+  # A shim of Docker's own sometimes misses that its containerd ends while it says goodbye.
+  for process in $left; do
+    if grep -q '^containerd-shim' "${process%/cmdline}/comm" 2>/dev/null; then kill -KILL "$(basename "${process%/cmdline}")"; fi
+  done
+  left=$(_of_peer)
   rm -rf --one-file-system "$PEER_HOME"
   if [ -n "$left" ]; then
     echo "left behind: $left"

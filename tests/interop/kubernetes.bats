@@ -68,7 +68,8 @@ END
 in_node() { nsenter --target "$NODE" --mount --net "$@" 3>&-; }
 
 start_node() {
-  in_node containerd --config "$HOME_OF_TEST/config.toml" >>"$HOME_OF_TEST/log" 2>&1 &
+  # Not by in_node: a function in the background is one more shell, and that would be what is killed.
+  nsenter --target "$NODE" --mount --net containerd --config "$HOME_OF_TEST/config.toml" >>"$HOME_OF_TEST/log" 2>&1 3>&- &
   CONTAINERD=$!
   _is_ready() { [ "$(cri Status </dev/null | grep -c 'status: true')" = 2 ]; } 2>/dev/null
   retry 30 _is_ready || fail "containerd: $(grep -E "level=(warning|error|fatal)" "$HOME_OF_TEST/log")"

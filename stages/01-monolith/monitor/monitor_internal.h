@@ -138,8 +138,8 @@ void supervise_stop_politely(struct monitor *monitor);
 int supervise_signal(struct monitor *monitor, int signal_number, bool stopping,
                      struct ct_error *err);
 int supervise_pause(struct monitor *monitor, bool pause, struct ct_error *err);
-/* more: further attributes, given away; may be NULL. */
-void tell_event(const struct monitor *monitor, const char *action, json_t *more);
+/* given: further attributes, given away; may be NULL. */
+void tell_event(const struct monitor *monitor, const char *action, json_t *given);
 
 /* restart.c: how long to wait before the next run, in ns, or -1: there is none. */
 int64_t restart_delay(struct monitor *monitor, int exit_code);

@@ -61,7 +61,7 @@ struct streams_client {
     bool unfinished;         /* it has the log, and needs what of a line is not in there yet */
     const char *detach_keys; /* NULL: the default */
 };
-int streams_attach(struct streams *streams, const struct streams_client *client,
+int streams_attach(struct streams *streams, const struct streams_client *wanted,
                    struct ct_error *err);
 
 /* CT_CONFLICT without a terminal. */
