@@ -128,7 +128,7 @@ const struct container **copies_list(struct copies *given, struct ct_error *err)
         list[i] = &given->copy[i]->container; /* the list holds them from now on */
     }
     if (given->n > 1) {
-        qsort(list, given->n, sizeof(*list), newest_first);
+        qsort(list, given->n, sizeof(struct container *), newest_first);
     }
     free(given->copy);
     *given = (struct copies){0};

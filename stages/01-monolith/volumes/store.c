@@ -212,14 +212,14 @@ static int by_name(const void *a, const void *b)
 static json_t *sorted(json_t *array)
 {
     size_t n = json_array_size(array);
-    CT_AUTO_FREE json_t **items = calloc(n + 1, sizeof(*items));
+    CT_AUTO_FREE json_t **items = calloc(n + 1, sizeof(json_t *));
     json_t *result = json_array();
 
     for (size_t i = 0; items && i < n; i++) {
         items[i] = json_array_get(array, i);
     }
     if (items) {
-        qsort(items, n, sizeof(*items), by_name);
+        qsort(items, n, sizeof(json_t *), by_name);
     }
     for (size_t i = 0; i < n; i++) {
         ct_json_append(result, json_incref(items ? items[i] : json_array_get(array, i)));
